@@ -1,0 +1,43 @@
+"""How a plugin announces a part, before anything heavy is imported."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from attrs import field, frozen, validators
+
+__all__ = ["Kind", "Offer"]
+
+
+class Kind(StrEnum):
+    """The kinds of part a plugin can offer; the value is the word used in manifests and listings."""
+
+    INTEGRATOR = "integrator"
+    POLICY = "policy"
+    WORLD_MODEL = "world-model"
+
+
+@frozen
+class Offer:
+    """One part a plugin can build.
+
+    Args:
+        kind: What sort of part it is.
+        name: Name by which manifests ask for it, lower case with hyphens, unique within its kind.
+        summary: One line for listings.
+        config: Frozen attrs class of the part's settings; importable without torch.
+        loader: Where the builder is, as ``package.module:attribute``; imported only when the part is built.
+            The builder is called as ``builder(config)`` for an integrator, ``builder(config, spaces, integrator)``
+            for a world model and ``builder(config, latent_size, action_size, integrator)`` for a policy, where
+            ``integrator`` is None unless ``takes_integrator``.
+        takes_integrator: Whether manifests must (True) or must not (False) name an integrator for this part.
+        stackable: Whether many copies may run as one program under `torch.func.vmap`.
+    """
+
+    kind: Kind
+    name: str = field(validator=validators.matches_re(r"[a-z][a-z0-9]*(-[a-z0-9]+)*"))
+    summary: str
+    config: type
+    loader: str = field(validator=validators.matches_re(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*"))
+    takes_integrator: bool = False
+    stackable: bool = True

@@ -1,0 +1,14 @@
+"""What a part is: the protocols of world models, policies, integrators and environments.
+
+Nothing here imports torch at run time, so that a machine without it can list and check parts.
+"""
+
+from __future__ import annotations
+
+from rephase.protocols.environment import BatchedEnvironment
+from rephase.protocols.integrator import Integrator, Velocity
+from rephase.protocols.policy import Policy
+from rephase.protocols.shapes import Spaces
+from rephase.protocols.world_model import WorldModel
+
+__all__ = ["BatchedEnvironment", "Integrator", "Policy", "Spaces", "Velocity", "WorldModel"]

@@ -1,0 +1,1 @@
+"""Placeholder door, filled by its room."""
