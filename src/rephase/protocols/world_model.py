@@ -65,6 +65,10 @@ class WorldModel(Protocol):
         """Put the parameters that the tasks (B,) use back inside their bounds, in place and without gradient."""
         ...
 
+    def task_parameters(self) -> tuple[str, ...]:
+        """Names of the parameters that embed the task, which the log's code kept out of the optimiser."""
+        ...
+
     def latent_size(self) -> int:
         """Width L of a latent."""
         ...

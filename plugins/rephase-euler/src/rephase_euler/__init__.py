@@ -1,0 +1,1 @@
+"""The explicit Euler integrator, as a rephase plugin."""

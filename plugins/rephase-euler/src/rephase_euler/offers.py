@@ -1,0 +1,28 @@
+"""What this plugin offers."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from rephase.plugins import Kind, Offer, hookimpl
+
+__all__ = ["EulerConfig", "rephase_offers"]
+
+
+@frozen
+class EulerConfig:
+    """Euler's method has no settings."""
+
+
+@hookimpl
+def rephase_offers() -> list[Offer]:
+    """Offer the integrator ``euler``."""
+    return [
+        Offer(
+            Kind.INTEGRATOR,
+            "euler",
+            "explicit Euler, order 1, one evaluation a step",
+            EulerConfig,
+            "rephase_euler.euler:build",
+        )
+    ]

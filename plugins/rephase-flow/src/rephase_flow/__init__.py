@@ -1,0 +1,1 @@
+"""The flow-matching world model and the flow-ODE policy, as a rephase plugin."""

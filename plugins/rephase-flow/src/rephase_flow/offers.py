@@ -1,0 +1,105 @@
+"""What this plugin offers, and the settings of its parts."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from attrs import field, frozen, validators
+
+from rephase.plugins import Kind, Offer, hookimpl
+
+__all__ = ["FlowPolicyConfig", "FlowWorldModelConfig", "TauDraw", "VelocityHead", "rephase_offers"]
+
+_positive = validators.gt(0)
+_sizes = validators.deep_iterable(validators.gt(0))
+
+
+class VelocityHead(StrEnum):
+    """Last layer of the velocity network: a defect of the logged code kept or mended."""
+
+    AS_LOGGED = "as-logged"
+    CORRECTED = "corrected"
+
+
+class TauDraw(StrEnum):
+    """Where on the path the flow-matching loss looks."""
+
+    UNIFORM = "uniform"
+    MIDPOINT = "midpoint"
+
+
+@frozen(kw_only=True)
+class FlowWorldModelConfig:
+    """Sizes of the flow world model; the defaults are the log's.
+
+    Args:
+        latent_size: Width L of a latent, a multiple of ``simnorm``.
+        encoder_units: Hidden widths of the encoder.
+        units: Hidden widths of the velocity and reward networks.
+        task_size: Width E of a task's embedding.
+        bins: Number K of reward bins.
+        lowest: First bin, symlog units.
+        highest: Last bin, symlog units.
+        simnorm: Entries of one SimNorm group.
+        substeps: Integrator steps of one agent step.
+        velocity_head: ``as-logged`` ends in SimNorm, so that velocities are positive; ``corrected`` is linear.
+        tau: Where the flow-matching loss looks, drawn uniformly or always at 0.5.
+    """
+
+    latent_size: int = field(default=768, validator=_positive)
+    encoder_units: tuple[int, ...] = field(default=(1788, 1788, 1788), validator=_sizes)
+    units: tuple[int, ...] = field(default=(1788, 1788), validator=_sizes)
+    task_size: int = field(default=64, validator=_positive)
+    bins: int = field(default=101, validator=validators.gt(1))
+    lowest: float = -10.0
+    highest: float = 10.0
+    simnorm: int = field(default=8, validator=_positive)
+    substeps: int = field(default=4, validator=_positive)
+    velocity_head: VelocityHead = VelocityHead.AS_LOGGED
+    tau: TauDraw = TauDraw.UNIFORM
+
+    @latent_size.validator
+    def _groups(self, attribute: object, value: int) -> None:
+        # Attrs runs validators after all fields are set, so the group size is known here.
+        if value % self.simnorm:
+            raise ValueError(f"must be a multiple of simnorm = {self.simnorm}, found {value}")
+
+
+@frozen(kw_only=True)
+class FlowPolicyConfig:
+    """Settings of the flow-ODE policy; the defaults are the log's.
+
+    Args:
+        units: Hidden widths of the velocity network.
+        substeps: Integrator steps of one action.
+        initial_log_std: Log standard deviation of the start point at the start, every action entry.
+        lowest_log_std: Floor the log standard deviation is held to.
+    """
+
+    units: tuple[int, ...] = field(default=(400, 200, 100), validator=_sizes)
+    substeps: int = field(default=2, validator=_positive)
+    initial_log_std: float = -1.0
+    lowest_log_std: float = -10.0
+
+
+@hookimpl
+def rephase_offers() -> list[Offer]:
+    """Offer the world model ``flow`` and the policy ``flow-ode``."""
+    return [
+        Offer(
+            Kind.WORLD_MODEL,
+            "flow",
+            "latents that follow a learned velocity, trained by flow matching",
+            FlowWorldModelConfig,
+            "rephase_flow.world_model:FlowWorldModel",
+            takes_integrator=True,
+        ),
+        Offer(
+            Kind.POLICY,
+            "flow-ode",
+            "actions that follow a learned velocity from Gaussian noise",
+            FlowPolicyConfig,
+            "rephase_flow.policy:FlowPolicy",
+            takes_integrator=True,
+        ),
+    ]

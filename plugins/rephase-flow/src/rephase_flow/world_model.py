@@ -1,0 +1,112 @@
+"""The flow world model: the next latent is the end point of an ordinary differential equation."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from rephase.engine import integrate
+from rephase.engine.networks import TaskEmbedding, tower
+from rephase.protocols import Integrator, Spaces
+from rephase_flow.offers import FlowWorldModelConfig, TauDraw, VelocityHead
+
+__all__ = ["FlowWorldModel"]
+
+
+class FlowWorldModel(nn.Module):
+    """Encoder, velocity of the latent, and reward head, each an MLP that also sees the task's embedding.
+
+    The velocity network sees [latent, action, tau, task] and the reward head [latent, action, task]: another order
+    than the MLP model's, so the two models' heads are not interchangeable. The integrated latent is not normalised
+    again.
+
+    Args:
+        config: Sizes and variants.
+        spaces: Sizes of the task suite.
+        integrator: The method that takes the substeps.
+
+    Source: Lipman et al., "Flow matching for generative modeling", 2023, for the loss.
+    """
+
+    def __init__(self, config: FlowWorldModelConfig, spaces: Spaces, integrator: Integrator) -> None:
+        super().__init__()
+        latent, task, group = config.latent_size, config.task_size, config.simnorm
+        joint = latent + task + spaces.action
+        last = group if config.velocity_head is VelocityHead.AS_LOGGED else None
+        self._config = config
+        self._integrator = integrator
+        self._task_emb = TaskEmbedding(spaces.tasks, task)
+        self._encoder = tower(spaces.observation + task, config.encoder_units, latent, group)
+        self._velocity = tower(joint + 1, config.units, latent, last)
+        self._reward = tower(joint, config.units, config.bins, None)
+        self.register_buffer("_bins", torch.linspace(config.lowest, config.highest, config.bins), persistent=False)
+
+    def encode(self, observation: Tensor, task: Tensor) -> Tensor:
+        """Map observations (..., B, S) of tasks (B,) to latents (..., B, L)."""
+        return self._encoder(torch.cat([observation, self._task_emb(task, observation)], -1))  # type: ignore[no-any-return]
+
+    def velocity(self, latent: Tensor, action: Tensor, tau: Tensor | float, task: Tensor) -> Tensor:
+        """Velocity (..., B, L) of the latent at pseudo-time ``tau``, a number or (..., B, 1)."""
+        if not isinstance(tau, Tensor):
+            tau = torch.full_like(latent[..., :1], tau)
+        return self._velocity(torch.cat([latent, action, tau, self._task_emb(task, latent)], -1))  # type: ignore[no-any-return]
+
+    def next(self, latent: Tensor, action: Tensor, task: Tensor) -> Tensor:
+        """Latent (..., B, L) one agent step later: the velocity followed over tau in [0, 1]."""
+        return integrate(
+            self._integrator, lambda x, tau: self.velocity(x, action, tau, task), latent, self._config.substeps
+        )
+
+    def reward(self, latent: Tensor, action: Tensor, task: Tensor) -> Tensor:
+        """Reward logits (..., B, K)."""
+        return self._reward(torch.cat([latent, action, self._task_emb(task, latent)], -1))  # type: ignore[no-any-return]
+
+    def reward_bins(self) -> Tensor:
+        """Values (K,) of the bins, symlog units."""
+        return self._bins  # type: ignore[return-value]
+
+    def transition_loss(
+        self, latent: Tensor, target: Tensor, action: Tensor, task: Tensor, noise: Tensor | None
+    ) -> Tensor:
+        """Flow-matching loss on the straight path from latent to target, a scalar.
+
+        Args:
+            latent: Start of the path, (B, L).
+            target: End of the path, (B, L).
+            action: (B, A).
+            task: (B,).
+            noise: Places tau on the path, (B, 1); None looks at the midpoint.
+
+        Returns:
+            Mean squared difference between the velocity on the path and the displacement.
+        """
+        tau = torch.full_like(latent[..., :1], 0.5) if noise is None else noise
+        between = (1 - tau) * latent + tau * target
+        return (self.velocity(between, action, tau, task) - (target - latent)).square().mean()
+
+    def transition_noise_shape(self, batch_size: int) -> tuple[int, ...] | None:
+        """(B, 1) where tau is drawn uniformly, None where it is the midpoint."""
+        return (batch_size, 1) if self._config.tau is TauDraw.UNIFORM else None
+
+    def constrain(self, task: Tensor) -> None:
+        """Shorten the embeddings of the tasks (B,) to length 1, in place."""
+        self._task_emb.shorten(task)
+
+    def task_parameters(self) -> tuple[str, ...]:
+        """Name of the embedding table."""
+        return ("_task_emb.weight",)
+
+    def latent_size(self) -> int:
+        """Width L of a latent."""
+        return self._config.latent_size
+
+    @torch.no_grad()
+    def initialise(self, generator: torch.Generator) -> None:
+        """Normal weights of deviation 0.02 cut at 2, zero biases, embeddings U(+-0.02), zero last reward layer."""
+        for part in self.modules():
+            if isinstance(part, nn.Linear):
+                nn.init.trunc_normal_(part.weight, std=0.02, generator=generator)
+                nn.init.zeros_(part.bias)
+        nn.init.uniform_(self._task_emb.weight, -0.02, 0.02, generator=generator)
+        last = self._reward[-1]
+        nn.init.zeros_(last.weight)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""The MLP world model and the Gaussian MLP policy, as a rephase plugin."""

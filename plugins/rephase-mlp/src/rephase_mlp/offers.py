@@ -1,0 +1,79 @@
+"""What this plugin offers, and the settings of its parts."""
+
+from __future__ import annotations
+
+from attrs import field, frozen, validators
+
+from rephase.plugins import Kind, Offer, hookimpl
+
+__all__ = ["GaussianPolicyConfig", "MLPWorldModelConfig", "rephase_offers"]
+
+_positive = validators.gt(0)
+_sizes = validators.deep_iterable(validators.gt(0))
+
+
+@frozen(kw_only=True)
+class MLPWorldModelConfig:
+    """Sizes of the MLP world model; the defaults are the log's.
+
+    Args:
+        latent_size: Width L of a latent, a multiple of ``simnorm``.
+        encoder_units: Hidden widths of the encoder.
+        units: Hidden widths of the dynamics and reward networks.
+        task_size: Width E of a task's embedding.
+        bins: Number K of reward bins.
+        lowest: First bin, symlog units.
+        highest: Last bin, symlog units.
+        simnorm: Entries of one SimNorm group.
+    """
+
+    latent_size: int = field(default=768, validator=_positive)
+    encoder_units: tuple[int, ...] = field(default=(1792, 1792, 1792), validator=_sizes)
+    units: tuple[int, ...] = field(default=(1792, 1792), validator=_sizes)
+    task_size: int = field(default=64, validator=_positive)
+    bins: int = field(default=101, validator=validators.gt(1))
+    lowest: float = -10.0
+    highest: float = 10.0
+    simnorm: int = field(default=8, validator=_positive)
+
+    @latent_size.validator
+    def _groups(self, attribute: object, value: int) -> None:
+        # Attrs runs validators after all fields are set, so the group size is known here.
+        if value % self.simnorm:
+            raise ValueError(f"must be a multiple of simnorm = {self.simnorm}, found {value}")
+
+
+@frozen(kw_only=True)
+class GaussianPolicyConfig:
+    """Settings of the Gaussian policy; the defaults are the log's.
+
+    Args:
+        units: Hidden widths.
+        initial_log_std: Log standard deviation of the noise at the start, every action entry.
+        lowest_log_std: Floor the log standard deviation is held to.
+    """
+
+    units: tuple[int, ...] = field(default=(400, 200, 100), validator=_sizes)
+    initial_log_std: float = -1.0
+    lowest_log_std: float = -1.427
+
+
+@hookimpl
+def rephase_offers() -> list[Offer]:
+    """Offer the world model ``mlp`` and the policy ``gaussian-mlp``."""
+    return [
+        Offer(
+            Kind.WORLD_MODEL,
+            "mlp",
+            "TD-MPC2-style MLP latent dynamics with a two-hot reward head",
+            MLPWorldModelConfig,
+            "rephase_mlp.world_model:MLPWorldModel",
+        ),
+        Offer(
+            Kind.POLICY,
+            "gaussian-mlp",
+            "MLP mean with state-independent Gaussian noise",
+            GaussianPolicyConfig,
+            "rephase_mlp.policy:GaussianPolicy",
+        ),
+    ]

@@ -1,0 +1,90 @@
+"""The MLP world model of TD-MPC2, as PWM and the log use it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from rephase.engine.networks import TaskEmbedding, tower
+from rephase.protocols import Integrator, Spaces
+from rephase_mlp.offers import MLPWorldModelConfig
+
+__all__ = ["MLPWorldModel"]
+
+
+class MLPWorldModel(nn.Module):
+    """Encoder, latent dynamics and reward head, each an MLP that also sees the task's embedding.
+
+    The dynamics network sees [latent, task, action], and so does the reward head.
+
+    Args:
+        config: Sizes.
+        spaces: Sizes of the task suite.
+        integrator: None; this model takes none.
+
+    Source: Hansen, Su and Wang, "TD-MPC2: scalable, robust world models for continuous control", 2024;
+    Georgiev et al., "PWM: policy learning with multi-task world models", 2025.
+    """
+
+    def __init__(self, config: MLPWorldModelConfig, spaces: Spaces, integrator: Integrator | None = None) -> None:
+        super().__init__()
+        latent, task, group = config.latent_size, config.task_size, config.simnorm
+        joint = latent + task + spaces.action
+        self._task_emb = TaskEmbedding(spaces.tasks, task)
+        self._encoder = tower(spaces.observation + task, config.encoder_units, latent, group)
+        self._dynamics = tower(joint, config.units, latent, group)
+        self._reward = tower(joint, config.units, config.bins, None)
+        self.register_buffer("_bins", torch.linspace(config.lowest, config.highest, config.bins), persistent=False)
+        self._latent_size = latent
+
+    def encode(self, observation: Tensor, task: Tensor) -> Tensor:
+        """Map observations (..., B, S) of tasks (B,) to latents (..., B, L)."""
+        return self._encoder(torch.cat([observation, self._task_emb(task, observation)], -1))  # type: ignore[no-any-return]
+
+    def next(self, latent: Tensor, action: Tensor, task: Tensor) -> Tensor:
+        """Latent (..., B, L) one agent step later."""
+        return self._dynamics(self._joint(latent, action, task))  # type: ignore[no-any-return]
+
+    def reward(self, latent: Tensor, action: Tensor, task: Tensor) -> Tensor:
+        """Reward logits (..., B, K)."""
+        return self._reward(self._joint(latent, action, task))  # type: ignore[no-any-return]
+
+    def reward_bins(self) -> Tensor:
+        """Values (K,) of the bins, symlog units."""
+        return self._bins  # type: ignore[return-value]
+
+    def transition_loss(
+        self, latent: Tensor, target: Tensor, action: Tensor, task: Tensor, noise: Tensor | None
+    ) -> Tensor:
+        """Mean squared difference between the next latent and the target, a scalar; takes no noise."""
+        return (self.next(latent, action, task) - target).square().mean()
+
+    def transition_noise_shape(self, batch_size: int) -> tuple[int, ...] | None:
+        """None: the loss is deterministic."""
+        return None
+
+    def constrain(self, task: Tensor) -> None:
+        """Shorten the embeddings of the tasks (B,) to length 1, in place."""
+        self._task_emb.shorten(task)
+
+    def task_parameters(self) -> tuple[str, ...]:
+        """Name of the embedding table."""
+        return ("_task_emb.weight",)
+
+    def latent_size(self) -> int:
+        """Width L of a latent."""
+        return self._latent_size
+
+    @torch.no_grad()
+    def initialise(self, generator: torch.Generator) -> None:
+        """Normal weights of deviation 0.02 cut at 2, zero biases, embeddings U(+-0.02), zero last reward layer."""
+        for part in self.modules():
+            if isinstance(part, nn.Linear):
+                nn.init.trunc_normal_(part.weight, std=0.02, generator=generator)
+                nn.init.zeros_(part.bias)
+        nn.init.uniform_(self._task_emb.weight, -0.02, 0.02, generator=generator)
+        last = self._reward[-1]
+        nn.init.zeros_(last.weight)  # type: ignore[arg-type]
+
+    def _joint(self, latent: Tensor, action: Tensor, task: Tensor) -> Tensor:
+        return torch.cat([latent, self._task_emb(task, latent), action], -1)

@@ -1,0 +1,1 @@
+"""Explicit Runge-Kutta integrators, as a rephase plugin."""

@@ -1,0 +1,100 @@
+"""Critic ensembles of many runs as one stack of matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (the field's usual name)
+from torch import Tensor, nn
+
+__all__ = ["CriticEnsembles"]
+
+
+class CriticEnsembles:
+    """C critics for each of R runs; each maps a latent to a value, hidden layers activate and then normalise.
+
+    Parameters are named ``params.0``, ``params.1``, ... in the order linear weight, linear bias, norm weight, norm
+    bias for each hidden layer, then the last weight and bias; each is stacked as (R, C, ...).
+
+    Args:
+        runs: Number R of runs.
+        latent_size: Width L of a latent.
+        units: Hidden widths.
+        critics: Size C of an ensemble.
+        dtype: Floating-point type.
+    """
+
+    def __init__(
+        self,
+        runs: int,
+        latent_size: int,
+        units: Sequence[int],
+        critics: int,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.runs = runs
+        self.critics = critics
+        self._parameters: list[nn.Parameter] = []
+        width = latent_size
+        for size in units:
+            for shape in ((size, width), (size,), (size,), (size,)):
+                self._parameters.append(nn.Parameter(torch.zeros(runs, critics, *shape, dtype=dtype)))
+            width = size
+        for shape in ((1, width), (1,)):
+            self._parameters.append(nn.Parameter(torch.zeros(runs, critics, *shape, dtype=dtype)))
+
+    @torch.no_grad()
+    def initialise(self, generators: Sequence[torch.Generator]) -> None:
+        """Draw each run's critics from its own generator: orthogonal weights of gain sqrt(2), zero biases."""
+        for run, generator in enumerate(generators):
+            for critic in range(self.critics):
+                for index, parameter in enumerate(self._parameters):
+                    own = parameter[run, critic]
+                    if own.ndim == 2:
+                        nn.init.orthogonal_(own, gain=2**0.5, generator=generator)
+                    else:
+                        own.fill_(1.0 if index % 4 == 2 else 0.0)
+
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """The stacked parameters, (R, C, ...) each, by name."""
+        return {f"params.{index}": parameter for index, parameter in enumerate(self._parameters)}
+
+    def state(self, run: int) -> dict[str, Tensor]:
+        """Parameters of one run's ensemble, detached clones (C, ...) by name."""
+        return {name: value.detach()[run].clone() for name, value in self.parameters().items()}
+
+    def to(self, device: torch.device | str) -> CriticEnsembles:
+        """Move the parameters to a device, in place."""
+        for parameter in self._parameters:
+            parameter.data = parameter.data.to(device)
+        return self
+
+    def values(self, latent: Tensor) -> Tensor:
+        """Every critic's value of each latent.
+
+        Args:
+            latent: (R, n, L).
+
+        Returns:
+            (R, C, n).
+        """
+        runs, rows, _ = latent.shape
+        weight, bias, *rest = self._parameters
+        if not rest:
+            return (latent @ weight.flatten(1, 2).mT + bias.flatten(1).unsqueeze(1)).transpose(1, 2)
+        # The first layer of all C critics is one product: the latents are not copied C times.
+        first = torch.baddbmm(bias.flatten(1).unsqueeze(1), latent, weight.flatten(1, 2).mT)
+        x = first.unflatten(2, (self.critics, -1)).transpose(1, 2)
+        while rest:
+            norm_weight, norm_bias, weight, bias, *rest = rest
+            x = F.layer_norm(F.mish(x), x.shape[-1:])
+            x = torch.addcmul(norm_bias.unsqueeze(2), x, norm_weight.unsqueeze(2))
+            x = torch.baddbmm(
+                bias.flatten(0, 1).unsqueeze(1), x.flatten(0, 1), weight.flatten(0, 1).mT
+            ).unflatten(0, (runs, self.critics))
+        return x.reshape(runs, self.critics, rows)
+
+    def value(self, latent: Tensor) -> Tensor:
+        """The ensemble's value, the minimum over its critics: (R, n) for latents (R, n, L)."""
+        return self.values(latent).amin(1)

@@ -1,0 +1,141 @@
+"""Roll-outs of policies inside a world model, and the losses made from them."""
+
+from __future__ import annotations
+
+import torch
+from attrs import frozen
+from torch import Tensor
+
+from rephase.engine.critic import CriticEnsembles
+from rephase.engine.parts import SharedPart, StackedPart
+from rephase.engine.rewards import expectation
+from rephase.manifest.algorithm import Algorithm, Variant
+
+__all__ = ["Imagination", "critic_targets", "imagine", "lambda_targets", "policy_loss", "return_exponent"]
+
+
+@frozen(eq=False)
+class Imagination:
+    """What H imagined steps of R runs from B start states each went through.
+
+    Args:
+        latents: z_0 to z_H, (H+1, R, B, L).
+        actions: a_0 to a_{H-1} after squashing (and masking, where corrected), (H, R, B, A).
+        rewards: Expected rewards in symlog units, (H, R, B).
+        last_value: Ensemble value of z_H with its gradient, (R, B).
+        next_values: Ensemble values of z_1 to z_H without gradient, (H, R, B).
+    """
+
+    latents: Tensor
+    actions: Tensor
+    rewards: Tensor
+    last_value: Tensor
+    next_values: Tensor
+
+
+def imagine(
+    world_model: SharedPart | StackedPart,
+    policy: StackedPart,
+    critics: CriticEnsembles,
+    bins: Tensor,
+    observation: Tensor,
+    task: Tensor,
+    noise: Tensor,
+    action_mask: Tensor | None = None,
+    detach_policy_input: bool = True,
+) -> Imagination:
+    """Let the policies act in the world model for H steps.
+
+    The gradient flows through the whole chain of latents; ``detach_policy_input`` only cuts the latents at the
+    policies' inputs. Rewards and values of all steps are computed in one pass each, after the roll-out.
+
+    Args:
+        world_model: The runs' world models.
+        policy: The runs' policies.
+        critics: The runs' critics.
+        bins: Reward bins, (K,).
+        observation: Start observations, (R, B, S).
+        task: Task indices, (R, B).
+        noise: Standard normal draws, (H, R, ...) with the policy's own noise shape behind.
+        action_mask: 1 where an action entry belongs to the task and 0 where it is padding, (R, B, A); None for none.
+        detach_policy_input: Whether policies see latents without their history.
+
+    Returns:
+        The roll-out.
+    """
+    latent = world_model.call("encode", observation, task)
+    latents, actions = [latent], []
+    for step_noise in noise.unbind(0):
+        seen = latent.detach() if detach_policy_input else latent
+        action = policy.call("act", seen, step_noise).tanh()
+        if action_mask is not None:
+            action = action * action_mask
+        latent = world_model.call("next", latent, action, task)
+        latents.append(latent)
+        actions.append(action)
+    chain, done = torch.stack(latents), torch.stack(actions)
+    logits = world_model.call_over_time("reward", chain[:-1], done, task=task)
+    last_value = critics.value(latent)
+    with torch.no_grad():
+        # One pass over (R, (H-1) B): the last step's value is known already.
+        earlier = chain[1:-1].transpose(0, 1)
+        values = critics.value(earlier.flatten(1, 2)).unflatten(1, earlier.shape[1:3]).transpose(0, 1)
+        next_values = torch.cat([values, last_value.detach().unsqueeze(0)])
+    return Imagination(chain, done, expectation(logits, bins), last_value, next_values)
+
+
+def return_exponent(algorithm: Algorithm, horizon: int) -> int:
+    """Power of gamma the last value is discounted by: H, or H+1 as the log's code had it."""
+    return horizon if algorithm.variants.bootstrap is Variant.CORRECTED else horizon + 1
+
+
+def policy_loss(imagination: Imagination, algorithm: Algorithm) -> Tensor:
+    """Negative discounted return of each start state, (R, B), before any normalisation."""
+    horizon = imagination.rewards.shape[0]
+    discounts = _powers(algorithm.gamma, horizon, imagination.rewards)
+    bootstrap = algorithm.gamma ** return_exponent(algorithm, horizon) * imagination.last_value
+    return -torch.einsum("h,hrb->rb", discounts, imagination.rewards) - bootstrap
+
+
+@torch.no_grad()
+def lambda_targets(
+    rewards: Tensor, next_values: Tensor, done: Tensor, gamma: float, lam: float
+) -> Tensor:
+    """TD(lambda) targets of a roll-out, by the log's recursion with its done mask.
+
+    Args:
+        rewards: r_0 to r_{H-1}, (H, ...).
+        next_values: Values of the states after each step, (H, ...).
+        done: 1 where the roll-out is cut after the step, (H, ...). All ones gives one-step targets; ones in the last
+            row only give the lambda-return.
+        gamma: Discount.
+        lam: Mixing factor, below 1.
+
+    Returns:
+        Targets, (H, ...).
+    """
+    targets = torch.empty_like(rewards)
+    accumulated = torch.zeros_like(rewards[0])
+    carried = torch.zeros_like(rewards[0])
+    weight = torch.ones_like(rewards[0])
+    for index in reversed(range(rewards.shape[0])):
+        reward, value, cut = rewards[index], next_values[index], done[index]
+        weight = weight * lam * (1 - cut) + cut
+        accumulated = (1 - cut) * (lam * gamma * accumulated + gamma * value + (1 - weight) / (1 - lam) * reward)
+        carried = gamma * (value * cut + carried * (1 - cut)) + reward
+        targets[index] = (1 - lam) * accumulated + weight * carried
+    return targets
+
+
+def critic_targets(imagination: Imagination, algorithm: Algorithm) -> Tensor:
+    """What the critics are fitted to, (H, R, B): one-step targets as logged, lambda-returns as corrected."""
+    rewards, values = imagination.rewards.detach(), imagination.next_values
+    if algorithm.variants.td_targets is Variant.AS_LOGGED:
+        return rewards + algorithm.gamma * values
+    done = torch.zeros_like(rewards)
+    done[-1] = 1
+    return lambda_targets(rewards, values, done, algorithm.gamma, algorithm.lam)
+
+
+def _powers(base: float, count: int, like: Tensor) -> Tensor:
+    return torch.tensor([base**power for power in range(count)], dtype=like.dtype, device=like.device)

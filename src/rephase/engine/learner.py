@@ -1,0 +1,234 @@
+"""One update of many runs: the world model where it trains, then the policies, then the critics.
+
+Everything carries the run axis R; runs never mix, so a run's numbers depend on its own inputs alone. Nothing here
+draws random numbers or waits for the device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from attrs import frozen
+from torch import Tensor, nn
+
+from rephase.engine.critic import CriticEnsembles
+from rephase.engine.imagination import Imagination, critic_targets, imagine, policy_loss
+from rephase.engine.model_loss import world_model_loss
+from rephase.engine.parts import SharedPart, StackedPart
+from rephase.engine.statistics import RunningStatistics
+from rephase.manifest.algorithm import Algorithm, Variant
+from rephase.protocols import WorldModel
+
+__all__ = ["Batch", "Learner", "clip_by_run"]
+
+
+@frozen(eq=False)
+class Batch:
+    """What one update of R runs learns from, every random draw included.
+
+    Args:
+        observation: Start observations (R, B, S), or whole slices (H+1, R, B, S) where the world model trains.
+        task: Task indices, (R, B).
+        noise: Standard normal draws for the policies, (H, R, ...).
+        action: Actions of the slices, (H, R, B, A); only where the world model trains.
+        reward: Rewards of the slices, (H, R, B); only where the world model trains.
+        model_noise: Uniform draws for the transition losses, (H, R, ...); only where the world model wants them.
+    """
+
+    observation: Tensor
+    task: Tensor
+    noise: Tensor
+    action: Tensor | None = None
+    reward: Tensor | None = None
+    model_noise: Tensor | None = None
+
+
+class Learner:
+    """The trainable state of R runs and the update that moves it.
+
+    Args:
+        world_model: Shared and frozen, or stacked where it trains.
+        policy: The runs' policies.
+        critics: The runs' critics.
+        bins: Reward bins, (K,).
+        algorithm: What to do.
+        action_masks: 1 where an action entry belongs to a task, (tasks, A); used where the variant says so.
+        task_parameters: Names of the world model's parameters that embed the task.
+    """
+
+    def __init__(
+        self,
+        world_model: SharedPart | StackedPart,
+        policy: StackedPart,
+        critics: CriticEnsembles,
+        bins: Tensor,
+        algorithm: Algorithm,
+        action_masks: Tensor,
+        task_parameters: Iterable[str] = (),
+    ) -> None:
+        self.world_model = world_model
+        self.policy = policy
+        self.critics = critics
+        self.bins = bins
+        self.algorithm = algorithm
+        self.returns = RunningStatistics(policy.runs, bins.dtype, bins.device)
+        self._mask = action_masks if algorithm.variants.mask_actions is Variant.CORRECTED else None
+        self._policy_parameters = list(policy.parameters().values())
+        self._critic_parameters = list(critics.parameters().values())
+        self._model_parameters = list(world_model.parameters().values())
+        as_logged = algorithm.variants.task_embedding is Variant.AS_LOGGED
+        untrained = set(task_parameters) if as_logged else set()
+        trained = [value for name, value in world_model.parameters().items() if name not in untrained]
+        self._uncleared = [value for name, value in world_model.parameters().items() if name in untrained]
+        self.optimisers = {
+            "actor": _adam(self._policy_parameters, algorithm.actor_betas, algorithm),
+            "critic": _adam(self._critic_parameters, algorithm.critic_betas, algorithm),
+        }
+        if algorithm.finetune_world_model:
+            self.optimisers["model"] = _adam(trained, algorithm.model_betas, algorithm)
+
+    def update(self, epoch: int, batch: Batch) -> dict[str, Tensor]:
+        """Make one update.
+
+        Args:
+            epoch: Its number, 0-based; sets the learning rates.
+            batch: What to learn from.
+
+        Returns:
+            Metrics by name, (R,) each. Gradient norms are those before clipping, as the log reported them.
+        """
+        self._set_learning_rates(epoch)
+        metrics = self._update_model(batch) if self.algorithm.finetune_world_model else {}
+        imagination, actor = self._update_policy(batch)
+        return {**metrics, **actor, **self._update_critics(imagination)}
+
+    def policy_objective(self, batch: Batch, detach_policy_input: bool = True) -> tuple[Tensor, Tensor, Imagination]:
+        """Actor loss of each run, updating the running statistics of returns.
+
+        Args:
+            batch: What to learn from; only start observations, tasks and noise are used.
+            detach_policy_input: Whether policies see latents without their history.
+
+        Returns:
+            Normalised loss (R,), negative returns before normalisation (R, B), and the roll-out.
+        """
+        observation = batch.observation if batch.observation.ndim == 3 else batch.observation[0]
+        self._constrain(batch.task)
+        mask = None if self._mask is None else self._mask[batch.task]
+        imagination = imagine(
+            self.world_model,
+            self.policy,
+            self.critics,
+            self.bins,
+            observation,
+            batch.task,
+            batch.noise,
+            mask,
+            detach_policy_input,
+        )
+        raw = policy_loss(imagination, self.algorithm)
+        if not self.algorithm.normalise_returns:
+            return raw.mean(1) / batch.noise.shape[0], raw, imagination
+        self.returns.update(raw.detach())
+        return raw.mean(1) / (self.returns.var + 1e-5).sqrt(), raw, imagination
+
+    def _constrain(self, task: Tensor) -> None:
+        if isinstance(self.world_model, SharedPart):
+            self.world_model.constrain(task.flatten())
+        else:
+            self.world_model.constrain(task)
+        self.policy.constrain()
+
+    def _update_model(self, batch: Batch) -> dict[str, Tensor]:
+        assert batch.action is not None
+        assert batch.reward is not None
+        for parameter in self._model_parameters:
+            parameter.requires_grad_(True)
+        self.optimisers["model"].zero_grad()
+        self.world_model.constrain(batch.task)
+        slices = [batch.observation, batch.action, batch.reward]
+        if batch.model_noise is not None:
+            slices.append(batch.model_noise)
+        arguments = [batch.task, *(part.transpose(0, 1) for part in slices)]
+        if self._mask is not None:
+            arguments.append(self._mask[batch.task])
+
+        def losses(model: WorldModel, task: Tensor, observation: Tensor, action: Tensor, *rest: Tensor) -> Tensor:
+            reward, *optional = rest
+            noise = optional.pop(0) if batch.model_noise is not None else None
+            mask = optional.pop(0) if optional else None
+            loss = world_model_loss(model, observation, action, reward, task, noise, self.algorithm, mask)
+            return torch.stack([loss.total, loss.dynamics, loss.reward])
+
+        found = self.world_model.call(losses, *arguments)  # type: ignore[arg-type]
+        found[:, 0].sum().backward()  # type: ignore[no-untyped-call]
+        norm = clip_by_run(self._model_parameters, self.algorithm.model_grad_norm)
+        self.optimisers["model"].step()
+        total, dynamics, reward = found.detach().unbind(1)
+        return {"wm_loss": total, "dynamics_loss": dynamics, "reward_loss": reward, "wm_grad_norm": norm}
+
+    def _update_policy(self, batch: Batch) -> tuple[Imagination, dict[str, Tensor]]:
+        for parameter in self._model_parameters:
+            parameter.requires_grad_(False)
+        for parameter in self._uncleared:
+            # As logged, the actor loss adds to this gradient and nothing ever clears it.
+            parameter.requires_grad_(self.algorithm.finetune_world_model)
+        self.optimisers["actor"].zero_grad()
+        loss, _, imagination = self.policy_objective(batch)
+        loss.sum().backward()  # type: ignore[no-untyped-call]
+        norm = clip_by_run(self._policy_parameters, self.algorithm.actor_grad_norm)
+        self.optimisers["actor"].step()
+        with torch.no_grad():
+            spread = self.policy.call("spread")
+        return imagination, {"actor_loss": loss.detach(), "actor_grad_norm": norm, "actor_stddev": spread}
+
+    def _update_critics(self, imagination: Imagination) -> dict[str, Tensor]:
+        targets = critic_targets(imagination, self.algorithm).transpose(0, 1).flatten(1, 2)
+        latents = imagination.latents[:-1].detach().transpose(0, 1).flatten(1, 2)
+        rows = latents.shape[1]
+        size = rows // self.algorithm.critic_batches
+        chunks = list(zip(latents.split(size, 1), targets.split(size, 1), strict=True))
+        optimiser = self.optimisers["critic"]
+        value_loss = torch.zeros_like(targets[:, 0])
+        for _ in range(self.algorithm.critic_iterations):
+            for states, wanted in chunks:
+                optimiser.zero_grad()
+                loss = (self.critics.values(states) - wanted.unsqueeze(1)).square().mean((1, 2))
+                loss.sum().backward()  # type: ignore[no-untyped-call]
+                norm = clip_by_run(self._critic_parameters, self.algorithm.critic_grad_norm)
+                optimiser.step()
+                value_loss += loss.detach()
+        value_loss /= self.algorithm.critic_iterations * len(chunks)
+        return {"value_loss": value_loss, "critic_grad_norm": norm, "target_mean": targets.mean(1)}
+
+    def _set_learning_rates(self, epoch: int) -> None:
+        first = {"actor": "actor_lr", "critic": "critic_lr", "model": "model_lr"}
+        for name, optimiser in self.optimisers.items():
+            rate = self.algorithm.learning_rate(getattr(self.algorithm, first[name]), epoch)
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+
+
+@torch.no_grad()
+def clip_by_run(parameters: Iterable[nn.Parameter], largest: float) -> Tensor:
+    """Scale each run's gradients down to a joint norm of at most ``largest``, in place.
+
+    Args:
+        parameters: Stacked parameters, (R, ...) each; those without a gradient are left out.
+        largest: Largest joint Euclidean norm.
+
+    Returns:
+        The norms before, (R,).
+    """
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    norms = torch.stack([gradient.flatten(1).norm(dim=1) for gradient in gradients]).norm(dim=0)
+    scale = (largest / (norms + 1e-6)).clamp(max=1.0)
+    for gradient in gradients:
+        gradient.mul_(scale.view(-1, *[1] * (gradient.ndim - 1)))
+    return norms
+
+
+def _adam(parameters: list[nn.Parameter], betas: tuple[float, ...], algorithm: Algorithm) -> torch.optim.Adam:
+    first, second = betas
+    return torch.optim.Adam(parameters, betas=(first, second), eps=algorithm.adam_eps, fused=True)

@@ -1,0 +1,83 @@
+"""The loss a world model is trained by, over slices of real episodes."""
+
+from __future__ import annotations
+
+import torch
+from attrs import frozen
+from torch import Tensor
+
+from rephase.engine.rewards import soft_cross_entropy
+from rephase.manifest.algorithm import Algorithm, Variant
+from rephase.protocols import WorldModel
+
+__all__ = ["ModelLoss", "world_model_loss"]
+
+
+@frozen(eq=False)
+class ModelLoss:
+    """World-model loss of one batch of slices.
+
+    Args:
+        total: What is minimised, a scalar.
+        dynamics: Its unweighted transition part, a scalar.
+        reward: Its unweighted reward part, a scalar.
+    """
+
+    total: Tensor
+    dynamics: Tensor
+    reward: Tensor
+
+
+def world_model_loss(
+    world_model: WorldModel,
+    observation: Tensor,
+    action: Tensor,
+    reward: Tensor,
+    task: Tensor,
+    noise: Tensor | None,
+    algorithm: Algorithm,
+    action_mask: Tensor | None = None,
+) -> ModelLoss:
+    """Open-loop consistency and reward loss over H steps; later steps count gamma^i.
+
+    Args:
+        world_model: The model of one run.
+        observation: (H+1, B, S).
+        action: (H, B, A).
+        reward: Plain rewards, (H, B).
+        task: Task indices, (B,).
+        noise: The transition losses' noise, (H, ...); None where the model wants none.
+        algorithm: Discount, weights and variants.
+        action_mask: 1 where an action entry belongs to the task, (B, A); None for none.
+
+    Returns:
+        Total and parts, each divided by H.
+    """
+    horizon = action.shape[0]
+    if action_mask is not None:
+        action = action * action_mask
+    with torch.no_grad():
+        targets = world_model.encode(observation[1:], task)
+    latent = world_model.encode(observation[0], task)
+    latents = [latent]
+    dynamics = latent.new_zeros(())
+    for index in range(horizon):
+        step_noise = None if noise is None else noise[index]
+        loss = world_model.transition_loss(latent, targets[index], action[index], task, step_noise)
+        dynamics = dynamics + algorithm.gamma**index * loss
+        latent = world_model.next(latent, action[index], task)
+        latents.append(latent)
+    logits = world_model.reward(torch.stack(latents[:-1]), action, task)
+    weights = torch.tensor(
+        [algorithm.gamma**index for index in range(horizon)], dtype=logits.dtype, device=logits.device
+    )
+    if algorithm.variants.reward_loss is Variant.AS_LOGGED:
+        # Every logit is regressed onto the scalar reward, and the mean is over steps too.
+        errors = (logits - reward.unsqueeze(-1)).square().mean((1, 2))
+        reward_loss = (weights * errors).mean()
+    else:
+        errors = soft_cross_entropy(logits, reward, world_model.reward_bins()).mean(1)
+        reward_loss = (weights * errors).sum()
+    dynamics, reward_loss = dynamics / horizon, reward_loss / horizon
+    total = algorithm.dynamics_weight * dynamics + algorithm.reward_weight * reward_loss
+    return ModelLoss(total, dynamics, reward_loss)

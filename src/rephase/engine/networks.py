@@ -1,0 +1,125 @@
+"""The layers that the log's world models, policies and critics are made of.
+
+Two orders occur: a world-model layer normalises and then activates, a policy or critic layer activates and then
+normalises. Parameter names are those of the published checkpoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (the field's usual name)
+from torch import Tensor, nn
+
+__all__ = ["NormedLinear", "SimNorm", "TaskEmbedding", "draw_linear_defaults", "head", "tower"]
+
+
+class SimNorm(nn.Module):
+    """Softmax within consecutive groups of the last axis (simplicial normalisation).
+
+    Args:
+        group: Entries of a group; must divide the width.
+
+    Source: Lavoie et al., "Simplicial embeddings in self-supervised learning", 2022; used by TD-MPC2 (Hansen et al.,
+    2024) for latents.
+    """
+
+    def __init__(self, group: int) -> None:
+        super().__init__()
+        self.group = group
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise (..., L) to groups that are positive and sum to 1."""
+        return x.unflatten(-1, (-1, self.group)).softmax(-1).flatten(-2)
+
+
+class NormedLinear(nn.Linear):
+    """Linear map, layer normalisation, then an activation: one layer of a world model."""
+
+    def __init__(self, inputs: int, outputs: int, activation: nn.Module) -> None:
+        super().__init__(inputs, outputs)
+        self.ln = nn.LayerNorm(outputs)
+        self.activation = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (..., inputs) to (..., outputs)."""
+        return self.activation(self.ln(super().forward(x)))  # type: ignore[no-any-return]
+
+
+def tower(inputs: int, units: Sequence[int], outputs: int, simnorm: int | None) -> nn.Sequential:
+    """A world-model network: normalised Mish layers, then a SimNorm layer or a plain linear one.
+
+    Args:
+        inputs: Width of the input.
+        units: Hidden widths.
+        outputs: Width of the output.
+        simnorm: Group size of the last layer's SimNorm; None for a plain linear last layer.
+
+    Returns:
+        The network, its layers numbered from 0.
+    """
+    widths = [inputs, *units]
+    layers: list[nn.Module] = [NormedLinear(a, b, nn.Mish()) for a, b in zip(widths[:-1], widths[1:], strict=True)]
+    if simnorm is None:
+        layers.append(nn.Linear(widths[-1], outputs))
+    else:
+        layers.append(NormedLinear(widths[-1], outputs, SimNorm(simnorm)))
+    return nn.Sequential(*layers)
+
+
+def head(inputs: int, units: Sequence[int], outputs: int) -> nn.Sequential:
+    """A policy network: linear, Mish and layer normalisation for each hidden width, then a plain linear layer."""
+    layers: list[nn.Module] = []
+    for width in units:
+        layers += [nn.Linear(inputs, width), nn.Mish(), nn.LayerNorm(width)]
+        inputs = width
+    return nn.Sequential(*layers, nn.Linear(inputs, outputs))
+
+
+def draw_linear_defaults(module: nn.Module, generator: torch.Generator) -> None:
+    """Redraw every linear layer of ``module`` from U(+-1/sqrt(fan_in)) and reset its norms to the identity."""
+    for part in module.modules():
+        if isinstance(part, nn.Linear):
+            bound = part.in_features**-0.5
+            nn.init.uniform_(part.weight, -bound, bound, generator=generator)
+            nn.init.uniform_(part.bias, -bound, bound, generator=generator)
+        elif isinstance(part, nn.LayerNorm):
+            nn.init.ones_(part.weight)
+            nn.init.zeros_(part.bias)
+
+
+class TaskEmbedding(nn.Module):
+    """One row for each task, of Euclidean length at most 1.
+
+    Looking a task up does not change its row; `shorten` does, and is called once before each use.
+
+    Args:
+        tasks: Number of rows N.
+        size: Width E of a row.
+    """
+
+    def __init__(self, tasks: int, size: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(tasks, size))
+
+    def forward(self, task: Tensor, like: Tensor) -> Tensor:
+        """Rows of ``task``, repeated over the leading axes of ``like``.
+
+        Args:
+            task: Task indices, (B,) or a single one ().
+            like: The input the rows are to stand beside, (..., B, anything).
+
+        Returns:
+            Rows, (..., B, E).
+        """
+        return F.embedding(task, self.weight).expand(*like.shape[:-1], -1)
+
+    @torch.no_grad()
+    def shorten(self, task: Tensor) -> None:
+        """Scale the rows of the tasks (B,) that are longer than 1 back to 1, in place; leave all others alone."""
+        length = self.weight.norm(dim=-1)
+        used = torch.zeros_like(length, dtype=torch.bool)
+        used[task.reshape(-1)] = True
+        scale = torch.where(used & (length > 1), 1 / (length + 1e-7), torch.ones_like(length))
+        self.weight.mul_(scale.unsqueeze(-1))

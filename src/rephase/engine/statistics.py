@@ -1,0 +1,36 @@
+"""Running mean and variance of returns, one of each for every run."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["RunningStatistics"]
+
+
+class RunningStatistics:
+    """Mean and biased variance of everything seen so far, merged batch by batch (Chan et al., 1983).
+
+    Args:
+        runs: Number R of runs; each keeps its own.
+        dtype: Floating-point type.
+        device: Where the numbers live.
+    """
+
+    def __init__(self, runs: int, dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu") -> None:
+        self.mean = torch.zeros(runs, dtype=dtype, device=device)
+        self.var = torch.ones(runs, dtype=dtype, device=device)
+        self.count = torch.full((runs,), 1e-4, dtype=dtype, device=device)
+
+    @torch.no_grad()
+    def update(self, values: Tensor) -> None:
+        """Take in a batch of values, (R, n), in place."""
+        size = values.shape[1]
+        mean = values.mean(1)
+        var = values.var(1, unbiased=False)
+        delta = mean - self.mean
+        total = self.count + size
+        spread = self.var * self.count + var * size + delta.square() * self.count * size / total
+        self.mean.add_(delta * size / total)
+        self.var.copy_(spread / total)
+        self.count.copy_(total)
