@@ -1,0 +1,30 @@
+"""The table of commands: one line each, in the order `rephase --help` lists them.
+
+See `rephase.cli.main` for how to add a command. Nothing is imported here.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+__all__ = ["COMMANDS", "Command"]
+
+
+@frozen
+class Command:
+    """One command of ``rephase``.
+
+    Args:
+        name: The word typed after ``rephase``.
+        module: Module with ``configure(parser)`` and ``run(arguments)``, imported only when the command is used.
+        summary: One line for ``rephase --help``, starting with a verb.
+    """
+
+    name: str
+    module: str
+    summary: str
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("plugins", "rephase.cli.plugins", "List the installed parts, who offers them and what failed to load."),
+)

@@ -1,0 +1,113 @@
+"""The ``rephase`` command: finds the command asked for, imports only its module, and turns errors into exit codes.
+
+To add a command:
+
+1. Write ``src/rephase/cli/<command>.py`` with two functions and no heavy imports at module level::
+
+       def configure(parser: argparse.ArgumentParser) -> None:
+           parser.add_argument("task")            # --json is there already
+
+       def run(arguments: argparse.Namespace) -> int:
+           from rephase.environments import ...   # heavy imports here
+           emit(arguments, data, text)            # rephase.cli.rendering is the only file that prints
+           return 0                               # the exit code
+
+2. Add one line to `rephase.cli.commands.COMMANDS`.
+
+Commands about a phase start with `rephase.cli.options.add_phase`, which gives PHASE, ``--scale``, ``--project`` and
+``--runs``, and read them with `rephase.cli.options.phase_of`. Raise `rephase.errors.RephaseError` subclasses for
+anything about the user's situation: they are printed as one clear message and end with their own exit code.
+
+Exit codes: 0 done or reproduced, 1 deviates, 2 bad usage or manifest, 3 cannot run here, 4 inconclusive, 5 invalid,
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from rephase.cli.commands import COMMANDS, Command
+from rephase.cli.rendering import complain, say, silence_broken_pipe, tell
+from rephase.errors import RephaseError, UnknownName, UsageError
+
+__all__ = ["main"]
+
+_INTERRUPTED = 130
+_EPILOG = (
+    "exit codes: 0 done or reproduced, 1 deviates, 2 bad usage or manifest, 3 cannot run here, 4 inconclusive, "
+    "5 invalid, 130 interrupted"
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are `UsageError` and not an exit."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse would have printed."""
+        raise UsageError(message, where=self.prog, remedy=f"'{self.prog} --help' shows how to use it")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: Arguments after the program's name; None takes the process's own.
+
+    Returns:
+        The exit code.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    as_json = "--json" in words
+    try:
+        return _dispatch(words)
+    except RephaseError as error:
+        complain(error, as_json=as_json)
+        return error.exit_code
+    except KeyboardInterrupt:
+        tell("rephase: interrupted; what was finished is kept, the same command goes on from there")
+        return _INTERRUPTED
+    except BrokenPipeError:
+        silence_broken_pipe()
+        return 0
+    except SystemExit as done:  # argparse leaves this way after --help
+        return done.code if isinstance(done.code, int) else 0
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help"):
+        say(_overview().format_help().rstrip())
+        return 0 if words else 2
+    if words[0] == "--version":
+        from rephase import __version__
+
+        say(f"rephase {__version__}")
+        return 0
+    command = _find(words[0])
+    module = importlib.import_module(command.module)
+    parser = _Parser(prog=f"rephase {command.name}", description=command.summary, epilog=_EPILOG)
+    module.configure(parser)
+    if not any("--json" in action.option_strings for action in parser._actions):
+        parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    return int(module.run(parser.parse_args(words[1:])))
+
+
+def _find(name: str) -> Command:
+    for command in COMMANDS:
+        if command.name == name:
+            return command
+    raise UnknownName("command", name, [command.name for command in COMMANDS], listing="rephase --help")
+
+
+def _overview() -> argparse.ArgumentParser:
+    lines = "\n".join(f"  {command.name:<12} {command.summary}" for command in COMMANDS)
+    return _Parser(
+        prog="rephase",
+        usage="rephase COMMAND [options]",
+        description=f"Re-run the phases of an experiment log and say whether they come back.\n\ncommands:\n{lines}",
+        epilog=_EPILOG + "\n'rephase COMMAND --help' explains one command; 'rephase --version' prints the version",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
