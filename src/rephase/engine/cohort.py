@@ -1,0 +1,258 @@
+"""Runs trained together in one frozen world model as a single stacked program.
+
+Each run has its own random streams, so the noise it sees does not depend on its neighbours; a run trained alone and
+in a cohort differ by rounding only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from attrs import frozen
+from torch import Tensor, nn
+
+from rephase.engine.critic import CriticEnsembles
+from rephase.engine.learner import Batch, Learner
+from rephase.engine.parts import SharedPart, StackedPart
+from rephase.engine.seeding import stream
+from rephase.errors import RunFailed
+from rephase.manifest.algorithm import Algorithm
+from rephase.protocols import Policy, Spaces, WorldModel
+
+__all__ = ["Cohort", "CurvePoint", "Member"]
+
+
+@frozen
+class Member:
+    """One run of a cohort.
+
+    Args:
+        task: Task index.
+        seed: Seed of all its random streams.
+    """
+
+    task: int
+    seed: int
+
+
+@frozen
+class CurvePoint:
+    """Metrics of one run at one epoch.
+
+    Args:
+        epoch: Updates done, at least 1.
+        metrics: Values by name.
+    """
+
+    epoch: int
+    metrics: Mapping[str, float]
+
+
+class Cohort:
+    """R runs, each a (task, seed), extracting policies from one frozen world model.
+
+    Args:
+        world_model: The frozen model; it serves all runs.
+        build_policy: Makes one run's policy module; called once for each run.
+        algorithm: What to do; its world model must not train.
+        members: The runs.
+        starts: Start observations of each task index, (n, S).
+        spaces: Sizes of the task suite.
+        stackable: Whether policies may run under `torch.func.vmap`; one after the other otherwise.
+        device: Where to compute.
+    """
+
+    def __init__(
+        self,
+        world_model: WorldModel,
+        build_policy: Callable[[], Policy],
+        algorithm: Algorithm,
+        members: Sequence[Member],
+        starts: Mapping[int, Tensor],
+        spaces: Spaces,
+        stackable: bool = True,
+        device: str | torch.device = "cpu",
+    ) -> None:
+        assert isinstance(world_model, nn.Module)
+        self.members = tuple(members)
+        self.algorithm = algorithm
+        self.device = torch.device(device)
+        self.epoch = 0
+        runs = len(self.members)
+        world_model.to(self.device)
+        bins = world_model.reward_bins()
+        policies = [build_policy() for _ in members]
+        for policy, member in zip(policies, members, strict=True):
+            policy.initialise(stream(member.seed, "policy"))
+        self._noise_shape = policies[0].noise_shape(algorithm.batch_size)
+        stacked = StackedPart([_module(policy).to(self.device) for policy in policies], stackable)
+        critics = CriticEnsembles(runs, world_model.latent_size(), algorithm.critic_units, algorithm.critics)
+        critics.initialise([stream(member.seed, "critic") for member in members])
+        masks = torch.zeros(spaces.tasks, spaces.action)
+        for index, size in enumerate(spaces.action_sizes):
+            masks[index, :size] = 1
+        self._world_model = SharedPart(world_model, runs)
+        self._learner = Learner(
+            self._world_model,
+            stacked,
+            critics.to(self.device),
+            bins,
+            algorithm,
+            masks.to(self.device),
+            world_model.task_parameters(),
+        )
+        self._starts = {member.task: starts[member.task] for member in members}
+        self._tasks = torch.tensor([member.task for member in members], device=self.device)
+        self._batches = [stream(member.seed, "batches") for member in members]
+        self._noises = [stream(member.seed, "noise") for member in members]
+        self._first_bad: dict[str, Tensor] = {}
+        self._metrics: dict[str, Tensor] = {}
+
+    def advance(self, epochs: int) -> None:
+        """Make this many more updates, at most up to the algorithm's number of epochs."""
+        for _ in range(min(epochs, self.algorithm.epochs - self.epoch)):
+            self._metrics = self._learner.update(self.epoch, self._draw())
+            for name in ("actor_grad_norm", "critic_grad_norm"):
+                bad = ~torch.isfinite(self._metrics[name])
+                seen = self._first_bad.setdefault(name, torch.full_like(bad, -1, dtype=torch.long))
+                seen.copy_(torch.where(bad & (seen < 0), self.epoch, seen))
+            self.epoch += 1
+
+    def points(self) -> tuple[CurvePoint, ...]:
+        """Metrics of each run after the latest update; waits for the device."""
+        rows = {name: values.tolist() for name, values in self._metrics.items()}
+        return tuple(
+            CurvePoint(self.epoch, {name: row[run] for name, row in rows.items()}) for run in range(len(self.members))
+        )
+
+    def failure(self, run: int) -> RunFailed | None:
+        """Why a run can no longer be trusted: the first epoch a gradient norm was not finite; None while all is well."""
+        found = [
+            (epoch, name.replace("_grad_norm", " gradient norm"))
+            for name, first in self._first_bad.items()
+            if (epoch := int(first[run])) >= 0
+        ]
+        if not found:
+            return None
+        epoch, quantity = min(found)
+        return RunFailed(
+            f"the {quantity} was not finite at epoch {epoch}",
+            epoch=epoch,
+            quantity=quantity,
+            remedy="look at the learning curve in the run's folder; the last good state is kept there",
+        )
+
+    @torch.no_grad()
+    def act(self, observation: Tensor) -> Tensor:
+        """Deterministic actions of every run's policy in its own task.
+
+        Args:
+            observation: (R, E, S), on any device.
+
+        Returns:
+            Actions in [-1, 1], (R, E, A), on the CPU.
+        """
+        observation = observation.to(self.device)
+        task = self._tasks.unsqueeze(1).expand(observation.shape[:2])
+        self._world_model.constrain(task.flatten())
+        latent = self._world_model.call("encode", observation, task)
+        return self._learner.policy.call("mean", latent).tanh().cpu()
+
+    def predicted_return(self, observation: Tensor, steps: int) -> Tensor:
+        """Plain return the world model predicts for the deterministic policies.
+
+        Args:
+            observation: Start observations, (R, E, S).
+            steps: Agent steps to imagine.
+
+        Returns:
+            Undiscounted sums of predicted rewards, (R, E).
+        """
+        from rephase.engine.rewards import expectation, symexp
+
+        with torch.no_grad():
+            observation = observation.to(self.device)
+            task = self._tasks.unsqueeze(1).expand(observation.shape[:2])
+            self._world_model.constrain(task.flatten())
+            latent = self._world_model.call("encode", observation, task)
+            total = torch.zeros(observation.shape[:2], device=self.device)
+            for _ in range(steps):
+                action = self._learner.policy.call("mean", latent).tanh()
+                logits = self._world_model.call("reward", latent, action, task)
+                total += symexp(expectation(logits, self._learner.bins))
+                latent = self._world_model.call("next", latent, action, task)
+        return total.cpu()
+
+    def policy_state(self, run: int) -> dict[str, Tensor]:
+        """Parameters of one run's policy, on the CPU, by name."""
+        return {name: value.cpu() for name, value in self._learner.policy.state(run).items()}
+
+    def critic_state(self, run: int) -> dict[str, Tensor]:
+        """Parameters of one run's critics, on the CPU, by name."""
+        return {name: value.cpu() for name, value in self._learner.critics.state(run).items()}
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Everything the next update depends on, as tensors by name; loading it continues bit for bit."""
+        state = {"epoch": torch.tensor(self.epoch)}
+        for part, owner in (("policy", self._learner.policy), ("critic", self._learner.critics)):
+            state |= {f"{part}/{name}": value.detach() for name, value in owner.parameters().items()}
+        for name in ("mean", "var", "count"):
+            state[f"returns/{name}"] = getattr(self._learner.returns, name)
+        for name, optimiser in self._learner.optimisers.items():
+            for index, slots in optimiser.state_dict()["state"].items():
+                state |= {f"optimiser/{name}/{index}/{slot}": value for slot, value in slots.items()}
+        for name, first in self._first_bad.items():
+            state[f"first_bad/{name}"] = first
+        for run in range(len(self.members)):
+            state[f"generator/batches/{run}"] = self._batches[run].get_state()
+            state[f"generator/noise/{run}"] = self._noises[run].get_state()
+        return {name: value.detach().cpu().clone() for name, value in state.items()}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Take over a state made by `state_dict` of a cohort of the same members and algorithm."""
+        self.epoch = int(state["epoch"])
+        with torch.no_grad():
+            for part, owner in (("policy", self._learner.policy), ("critic", self._learner.critics)):
+                for name, value in owner.parameters().items():
+                    value.copy_(state[f"{part}/{name}"])
+            for name in ("mean", "var", "count"):
+                getattr(self._learner.returns, name).copy_(state[f"returns/{name}"])
+        for name, optimiser in self._learner.optimisers.items():
+            current = optimiser.state_dict()
+            current["state"] = _slots(state, f"optimiser/{name}/")
+            optimiser.load_state_dict(current)
+        self._first_bad = {
+            name.removeprefix("first_bad/"): value.to(self.device).clone()
+            for name, value in state.items()
+            if name.startswith("first_bad/")
+        }
+        for run in range(len(self.members)):
+            self._batches[run].set_state(state[f"generator/batches/{run}"])
+            self._noises[run].set_state(state[f"generator/noise/{run}"])
+
+    def _draw(self) -> Batch:
+        """Start states and noise of one update, each run's from its own streams (always drawn on the CPU)."""
+        size, horizon = self.algorithm.batch_size, self.algorithm.horizon
+        starts, noises = [], []
+        for run, member in enumerate(self.members):
+            pool = self._starts[member.task]
+            rows = torch.randint(pool.shape[0], (size,), generator=self._batches[run])
+            starts.append(pool[rows])
+            noises.append(torch.randn(horizon, *self._noise_shape, generator=self._noises[run]))
+        task = self._tasks.unsqueeze(1).expand(-1, size)
+        return Batch(torch.stack(starts).to(self.device), task, torch.stack(noises, 1).to(self.device))
+
+
+def _module(part: Policy) -> nn.Module:
+    assert isinstance(part, nn.Module)
+    return part
+
+
+def _slots(state: Mapping[str, Tensor], prefix: str) -> dict[int, dict[str, Tensor]]:
+    slots: dict[int, dict[str, Tensor]] = {}
+    for name, value in state.items():
+        if name.startswith(prefix):
+            index, slot = name.removeprefix(prefix).split("/")
+            slots.setdefault(int(index), {})[slot] = value.clone()
+    return slots
