@@ -32,6 +32,7 @@ class Task:
         action_size: Width of the task's own action, before padding.
         time_step: Length of one physics step, seconds.
         substeps: Physics steps in one control step.
+        sparse: Whether the reward of a control step is only ever 0 or 1.
         custom: Whether the task is one of the 11 that dm_control's suite does not have.
     """
 
@@ -42,6 +43,7 @@ class Task:
     action_size: int
     time_step: float
     substeps: int
+    sparse: bool
     custom: bool
 
     @property
@@ -81,6 +83,22 @@ _HOPPER = _Body("hopper", 15, 4, 0.005, 4)
 
 _FIRST_CUSTOM = 19
 """Tasks from this index on are not in dm_control's suite."""
+
+_SPARSE = frozenset(
+    {
+        "reacher-easy",
+        "reacher-hard",
+        "pendulum-swingup",
+        "cartpole-balance-sparse",
+        "cartpole-swingup-sparse",
+        "cup-catch",
+        "finger-spin",
+        "finger-turn-easy",
+        "finger-turn-hard",
+        "reacher-three-easy",
+        "reacher-three-hard",
+    }
+)
 
 _SUITE = (
     ("walker-stand", _WALKER),
@@ -124,6 +142,7 @@ TASKS: tuple[Task, ...] = tuple(
         action_size=body.action_size,
         time_step=body.time_step,
         substeps=body.substeps,
+        sparse=name in _SPARSE,
         custom=index >= _FIRST_CUSTOM,
     )
     for index, (name, body) in enumerate(_SUITE)
