@@ -1,4 +1,4 @@
-"""Digests of files and of bytes, always written with the name of their algorithm in front.
+"""Digests of files, bytes and plain values, always written with the name of their algorithm in front.
 
 Only sha256 is used. Nothing here trusts a file: a digest is computed from what is on the disk now, and `verify_file`
 refuses what is not the file that was pinned.
@@ -7,12 +7,18 @@ refuses what is not the file that was pinned.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
+from typing import Any
+
+import attrs
 
 from rephase.errors import InputMismatch
 
-__all__ = ["bytes_digest", "file_digest", "is_digest", "verify_file"]
+__all__ = ["bytes_digest", "canonical_json", "digest_of", "file_digest", "is_digest", "plain", "short", "verify_file"]
 
 _BLOCK = 1 << 20
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -53,3 +59,31 @@ def verify_file(path: Path, digest: str, remedy: str = "") -> None:
     found = file_digest(path)
     if found != digest:
         raise InputMismatch(f"is {found}, expected {digest}", where=str(path), remedy=remedy)
+
+
+def plain(value: Any) -> Any:
+    """Turn attrs objects, mappings, tuples and enumerations into what JSON knows; anything else stays as it is."""
+    if attrs.has(type(value)):
+        return {field.name: plain(getattr(value, field.name)) for field in attrs.fields(type(value))}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [plain(item) for item in value]
+    if isinstance(value, Enum):
+        return value.value
+    return value
+
+
+def canonical_json(value: Any) -> str:
+    """Return the one text of a value: sorted keys, no blanks, plain ASCII, no NaN."""
+    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def digest_of(value: Any) -> str:
+    """Return the digest of a value's canonical JSON."""
+    return bytes_digest(canonical_json(value).encode("ascii"))
+
+
+def short(digest: str) -> str:
+    """Return the twelve hex digits by which folders and tables name a digest."""
+    return digest.removeprefix("sha256:")[:12]

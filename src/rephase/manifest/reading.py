@@ -1,0 +1,286 @@
+"""Strict reading of hand-written TOML into frozen attrs classes, through one cattrs converter.
+
+Nothing is coerced: an int field refuses ``"1"``, ``1.9`` and ``true``; a float field also takes whole numbers. Unknown
+keys are problems that name the nearest known key, a validator's own sentence is kept, and all problems of a file are
+reported together, each as ``file: key.path: problem; remedy``.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from enum import Enum, StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+import attrs
+import cattrs
+
+from rephase.errors import ManifestError, Problem
+
+__all__ = ["read_toml", "structure"]
+
+T = TypeVar("T")
+_Key = str | int
+
+
+class _Wrong(Exception):
+    """Problems found below one value, with the way to each."""
+
+    def __init__(self, found: Iterable[tuple[tuple[_Key, ...], str, str]]) -> None:
+        self.found = tuple(found)
+        super().__init__(self.found)
+
+    def below(self, key: _Key) -> list[tuple[tuple[_Key, ...], str, str]]:
+        """The same problems seen from one level up."""
+        return [((key, *path), problem, remedy) for path, problem, remedy in self.found]
+
+
+def read_toml(path: Path, name: str = "") -> dict[str, Any]:
+    """Read a TOML file.
+
+    Args:
+        path: The file.
+        name: What messages call it; the path itself when empty.
+
+    Returns:
+        Its tables as dictionaries.
+
+    Raises:
+        ManifestError: It is missing, unreadable or not TOML.
+    """
+    name = name or str(path)
+    try:
+        with path.open("rb") as stream:
+            return tomllib.load(stream)
+    except FileNotFoundError:
+        raise ManifestError(name, [Problem("", "no such file", "check the path that names it")]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ManifestError(name, [Problem("", f"not TOML: {error}", "mend the line it points to")]) from error
+    except OSError as error:
+        raise ManifestError(
+            name, [Problem("", f"cannot be read: {error.strerror}", "check its permissions")]
+        ) from error
+
+
+def structure(value: Any, shape: type[T], file: str, at: str = "") -> T:
+    """Turn what TOML or JSON gave into an object of ``shape``.
+
+    Args:
+        value: Dictionaries, lists and plain values.
+        shape: A frozen attrs class.
+        file: What messages call the file.
+        at: Key path of ``value`` within the file, empty for the whole file.
+
+    Returns:
+        The object.
+
+    Raises:
+        ManifestError: With every problem found.
+    """
+    try:
+        return _CONVERTER.structure(value, shape)
+    except _Wrong as wrong:
+        problems = [
+            Problem(_written([*([at] if at else []), *path]), problem, remedy) for path, problem, remedy in wrong.found
+        ]
+        raise ManifestError(file, problems) from None
+
+
+def _written(path: Iterable[_Key]) -> str:
+    text = ""
+    for key in path:
+        if isinstance(key, int):
+            text += f"[{key}]"
+        else:
+            text += f".{key}" if text else key
+    return text
+
+
+def _wrong(problem: str, remedy: str = "") -> _Wrong:
+    return _Wrong([((), problem, remedy)])
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, bool):
+        return f"the boolean {str(value).lower()}"
+    for kind, word in ((str, "text"), (int, "the whole number"), (float, "the number")):
+        if isinstance(value, kind):
+            return f"{word} {value!r}"
+    if isinstance(value, Mapping):
+        return "a table"
+    return "a list" if isinstance(value, (list, tuple)) else repr(value)
+
+
+def _expected(what: str, value: Any, remedy: str) -> _Wrong:
+    if isinstance(value, str) and what.endswith("number"):
+        remedy = "write it without quotes"
+    return _wrong(f"expected {what}, found {_described(value)}", remedy)
+
+
+def _int(value: Any, _: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _expected("a whole number", value, "write a whole number")
+    return value
+
+
+def _float(value: Any, _: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise _expected("a number", value, "write a number")
+    if not math.isfinite(value):
+        raise _expected("a finite number", value, "write a finite number")
+    return float(value)
+
+
+def _bool(value: Any, _: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _expected("true or false", value, "write true or false without quotes")
+    return value
+
+
+def _str(value: Any, _: Any) -> str:
+    if not isinstance(value, str):
+        raise _expected("text", value, "put it in quotes")
+    return value
+
+
+def _enum(value: Any, shape: type[Enum]) -> Enum:
+    known = [str(member.value) for member in shape]
+    if isinstance(value, str) and value in known:
+        return shape(value)
+    near = get_close_matches(value, known, n=1) if isinstance(value, str) else []
+    remedy = f"did you mean {near[0]!r}?" if near else "write one of them"
+    raise _wrong(f"expected one of {', '.join(map(repr, known))}, found {_described(value)}", remedy)
+
+
+def _tuple_hook(shape: Any) -> Callable[[Any, Any], tuple[Any, ...]]:
+    inner = typing.get_args(shape)[0]
+
+    def hook(value: Any, _: Any) -> tuple[Any, ...]:
+        if not isinstance(value, (list, tuple)):
+            raise _expected("a list", value, "put it in square brackets")
+        return tuple(_collect((at, item, inner) for at, item in enumerate(value)).values())
+
+    return hook
+
+
+def _mapping_hook(shape: Any) -> Callable[[Any, Any], Mapping[str, Any]]:
+    inner = (typing.get_args(shape) or (str, Any))[1]
+
+    def hook(value: Any, _: Any) -> Mapping[str, Any]:
+        if not isinstance(value, Mapping):
+            raise _expected("a table", value, "write key = value pairs")
+        return types.MappingProxyType(_collect((key, item, inner) for key, item in value.items()))
+
+    return hook
+
+
+def _optional_hook(shape: Any) -> Callable[[Any, Any], Any]:
+    inner = next(kind for kind in typing.get_args(shape) if kind is not type(None))
+    return lambda value, _: None if value is None else _CONVERTER.structure(value, inner)
+
+
+def _collect(items: Iterable[tuple[Any, Any, Any]]) -> dict[Any, Any]:
+    """Structure every (key, value, shape), or raise the problems of all of them."""
+    done: dict[Any, Any] = {}
+    found = []
+    for key, value, shape in items:
+        try:
+            done[key] = _CONVERTER.structure(value, shape) if shape is not Any else _frozen(value)
+        except _Wrong as wrong:
+            found.extend(wrong.below(key))
+    if found:
+        raise _Wrong(found)
+    return done
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return types.MappingProxyType({key: _frozen(item) for key, item in value.items()})
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
+
+
+def _class_hook(shape: type[Any]) -> Callable[[Any, Any], Any]:
+    attrs.resolve_types(shape)
+    fields = {field.name: field for field in attrs.fields(shape) if field.init}
+
+    def hook(value: Any, _: Any) -> Any:
+        if isinstance(value, shape):
+            return value
+        if not isinstance(value, Mapping):
+            raise _expected("a table", value, "write key = value pairs")
+        found = [_unknown_key(key, fields) for key in value if key not in fields]
+        found += [
+            ((name,), "missing key", f"add {name}, {_noun(field.type)}")
+            for name, field in fields.items()
+            if field.default is attrs.NOTHING and name not in value
+        ]
+        try:
+            known = _collect((name, item, fields[name].type) for name, item in value.items() if name in fields)
+        except _Wrong as wrong:
+            raise _Wrong([*found, *wrong.found]) from None
+        if found:
+            raise _Wrong(found)
+        return _validated(shape, known, fields)
+
+    return hook
+
+
+def _validated(shape: type[Any], known: Mapping[str, Any], fields: Mapping[str, attrs.Attribute[Any]]) -> Any:
+    # Validators run one by one, so that each problem is found and has the path of its own field.
+    with attrs.validators.disabled():
+        made = shape(**{fields[name].alias or name: item for name, item in known.items()})
+    found = []
+    for name, field in fields.items():
+        if field.validator is None:
+            continue
+        try:
+            field.validator(made, field, getattr(made, name))
+        except (ValueError, TypeError) as error:
+            sentence, _, remedy = str(error.args[0] if error.args else error).partition("; ")
+            found.append(((name,), sentence, remedy))
+    if found:
+        raise _Wrong(found)
+    return made
+
+
+def _unknown_key(key: str, known: Iterable[str]) -> tuple[tuple[_Key, ...], str, str]:
+    names = sorted(known)
+    near = get_close_matches(key, names, n=1)
+    remedy = f"did you mean {near[0]!r}?" if near else "known keys: " + ", ".join(names)
+    return (key,), "unknown key", remedy
+
+
+def _noun(shape: Any) -> str:
+    words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+    if shape in words:
+        return words[shape]
+    return "a list" if _origin(shape) is tuple else "a table"
+
+
+def _origin(shape: Any) -> Any:
+    origin: Any = typing.get_origin(shape)
+    return origin
+
+
+def _is_optional(shape: Any) -> bool:
+    return _origin(shape) in (typing.Union, types.UnionType) and type(None) in typing.get_args(shape)
+
+
+def _make_converter() -> cattrs.Converter:
+    converter = cattrs.Converter(detailed_validation=False)
+    # Class hooks, because cattrs looks among those first and has its own coercing ones for these types there.
+    for kind, hook in ((int, _int), (float, _float), (bool, _bool), (str, _str), (Enum, _enum), (StrEnum, _enum)):
+        converter.register_structure_hook(kind, hook)
+    converter.register_structure_hook_factory(lambda shape: _origin(shape) is tuple, _tuple_hook)
+    converter.register_structure_hook_factory(lambda shape: _origin(shape) in (dict, Mapping), _mapping_hook)
+    converter.register_structure_hook_factory(_is_optional, _optional_hook)
+    converter.register_structure_hook_factory(attrs.has, _class_hook)
+    return converter
+
+
+_CONVERTER = _make_converter()
