@@ -47,7 +47,7 @@ def nearness(
 def distance(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the Euclidean length of each row, (N, n) to (N,).
 
-    A product of matrices, not a sum of squares: it is what ``np.linalg.norm`` makes of a single vector, to the last bit.
+    A product of matrices, not a sum of squares: that is what ``np.linalg.norm`` makes of one vector, to the last bit.
     """
     return np.asarray(np.sqrt(np.matmul(vectors[:, None, :], vectors[:, :, None])[:, 0, 0]))
 

@@ -62,7 +62,7 @@ class Physics(Protocol):
         """
         ...
 
-    def warnings(self) -> NDArray[np.int64]:
+    def warnings(self) -> NDArray[np.int32]:
         """Return how often each simulation has raised each MuJoCo warning since the last reset, (N, kinds)."""
         ...
 
@@ -101,7 +101,8 @@ class BatchPhysics:
         self.count = count
         self._batch = Batch(model, count, threads, persistent=True)
         self._stage = int(mujoco.mjtStage.mjSTAGE_VEL)
-        self._warned: NDArray[np.int64] = np.array(self._batch.warning, dtype=np.int64)
+        self._counts: NDArray[np.int32] = self._batch.warning[:, :, 1]
+        self._counted = self._counts.copy()
 
     def view(self, field: str) -> NDArray[Any]:
         """Return the live (N, ...) array of an ``MjData`` field."""
@@ -110,7 +111,7 @@ class BatchPhysics:
     def reset(self) -> None:
         """Return every simulation to the model's defaults and compute all derived fields."""
         self._call(self._batch.reset)
-        self._warned = np.array(self._batch.warning, dtype=np.int64)
+        self._counted = self._counts.copy()
 
     def forward(self, simulations: NDArray[np.intp] | None = None) -> None:
         """Compute all derived fields from the state."""
@@ -120,9 +121,9 @@ class BatchPhysics:
         """Advance by ``substeps`` physics steps and bring position and velocity fields up to date."""
         self._call(self._batch.step, nstep=substeps, stage=self._stage)
 
-    def warnings(self) -> NDArray[np.int64]:
+    def warnings(self) -> NDArray[np.int32]:
         """Return how often each simulation has raised each MuJoCo warning since the last reset, (N, kinds)."""
-        return self._batch.warning - self._warned  # type: ignore[no-any-return]
+        return self._counts - self._counted
 
     def close(self) -> None:
         """Give back threads and memory; the views are dead afterwards."""
@@ -175,9 +176,9 @@ class LoopPhysics:
             mujoco.mj_step1(self.model, data)
             self._save(simulation)
 
-    def warnings(self) -> NDArray[np.int64]:
+    def warnings(self) -> NDArray[np.int32]:
         """Return how often each simulation has raised each MuJoCo warning since the last reset, (N, kinds)."""
-        return np.array([[warning.number for warning in data.warning] for data in self._data], dtype=np.int64)
+        return np.array([[warning.number for warning in data.warning] for data in self._data], dtype=np.int32)
 
     def close(self) -> None:
         """Give back memory; the views are dead afterwards."""

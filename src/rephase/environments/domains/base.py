@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 from rephase.environments.stepping import Physics
 from rephase.environments.tasks import Task
 
-__all__ = ["XX", "XZ", "ZZ", "Domain", "Streams", "draw_joints"]
+__all__ = ["XX", "XZ", "ZZ", "Domain", "JointRanges", "Streams", "draw_joints", "joint_ranges"]
 
 Streams = Sequence[RandomState]
 """The random streams of N episodes, in their order."""
+
+JointRanges = tuple[tuple[int, float, float], ...]
+"""Joint, lower and upper end of its draw, radians or metres."""
 
 XX, XZ, ZZ = 0, 2, 8
 """Where the entries (world axis, body axis) of a rotation matrix are in a row of MuJoCo's ``xmat``."""
@@ -72,16 +75,28 @@ class Domain(ABC):
         return None
 
 
-def draw_joints(model: Any, stream: RandomState, qpos: NDArray[np.float64]) -> None:
-    """Draw every joint in model order: limited ones in their range, other hinges anywhere; other slides stay.
+def joint_ranges(model: Any) -> JointRanges:
+    """Return the joints that a start draws, in model order: limited ones in their range, other hinges anywhere.
 
     Args:
-        model: A ``mujoco.MjModel`` of hinges and slides only.
+        model: A ``mujoco.MjModel`` of hinges and slides only; slides without limits are not drawn and stay.
+    """
+    ranges = []
+    for joint in range(model.njnt):
+        if model.jnt_limited[joint]:
+            ranges.append((joint, float(model.jnt_range[joint, 0]), float(model.jnt_range[joint, 1])))
+        elif model.jnt_type[joint] == _HINGE:
+            ranges.append((joint, -np.pi, np.pi))
+    return tuple(ranges)
+
+
+def draw_joints(ranges: JointRanges, stream: RandomState, qpos: NDArray[np.float64]) -> None:
+    """Draw every joint that has a range, one after the other.
+
+    Args:
+        ranges: Joints and their ranges, from ``joint_ranges``.
         stream: Where to draw from.
         qpos: Positions of one episode, (nq,), written in place.
     """
-    for joint in range(model.njnt):
-        if model.jnt_limited[joint]:
-            qpos[joint] = stream.uniform(*model.jnt_range[joint])
-        elif model.jnt_type[joint] == _HINGE:
-            qpos[joint] = stream.uniform(-np.pi, np.pi)
+    for joint, low, high in ranges:
+        qpos[joint] = stream.uniform(low, high)

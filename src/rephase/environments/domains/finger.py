@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rephase.environments.domains.base import Domain, Streams, draw_joints
+from rephase.environments.domains.base import Domain, Streams, draw_joints, joint_ranges
 from rephase.environments.models import stock_model
 from rephase.environments.shaping import distance
 from rephase.environments.stepping import Physics
@@ -34,6 +34,7 @@ class Finger(Domain):
 
     def __init__(self, task: Task, physics: Physics) -> None:
         super().__init__(task, physics)
+        self._joints = joint_ranges(physics.model)
         model = physics.model
         self._contacts = physics.view("ncon")
         self._sensors = physics.view("sensordata")
@@ -79,7 +80,7 @@ class Finger(Domain):
         pending = np.arange(len(streams))
         for _ in range(_ATTEMPTS):
             for episode in pending.tolist():
-                draw_joints(self.physics.model, streams[episode], self.qpos[episode])
+                draw_joints(self._joints, streams[episode], self.qpos[episode])
             self.physics.forward(pending)
             pending = pending[self._contacts[pending] > 0]
             if not len(pending):

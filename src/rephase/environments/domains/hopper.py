@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rephase.environments.domains.base import Domain, Streams, draw_joints
+from rephase.environments.domains.base import Domain, Streams, draw_joints, joint_ranges
 from rephase.environments.models import stock_model
 from rephase.environments.shaping import nearness
 from rephase.environments.stepping import Physics
@@ -24,6 +24,7 @@ class Hopper(Domain):
 
     def __init__(self, task: Task, physics: Physics) -> None:
         super().__init__(task, physics)
+        self._joints = joint_ranges(physics.model)
         model = physics.model
         self._torso, self._foot = model.body("torso").id, model.body("foot").id
         self._touch = [int(model.sensor(name).adr[0]) for name in ("touch_toe", "touch_heel")]
@@ -40,7 +41,7 @@ class Hopper(Domain):
     def start(self, streams: Streams) -> None:
         """Draw every joint, in model order."""
         for episode, stream in enumerate(streams):
-            draw_joints(self.physics.model, stream, self.qpos[episode])
+            draw_joints(self._joints, stream, self.qpos[episode])
 
     def observation(self) -> NDArray[np.float64]:
         """Return the positions without the horizontal one (6), the velocities (7) and the touch of toe and heel (2)."""

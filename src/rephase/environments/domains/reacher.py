@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rephase.environments.domains.base import Domain, Streams, draw_joints
+from rephase.environments.domains.base import Domain, Streams, draw_joints, joint_ranges
 from rephase.environments.models import custom_model, stock_model
 from rephase.environments.shaping import distance, nearness
 from rephase.environments.stepping import Physics
@@ -26,6 +26,7 @@ class Reacher(Domain):
 
     def __init__(self, task: Task, physics: Physics) -> None:
         super().__init__(task, physics)
+        self._joints = joint_ranges(physics.model)
         model = physics.model
         self._finger = model.geom("finger").id
         self._reach = model.geom_size[[model.geom("target").id, self._finger], 0].sum()
@@ -42,7 +43,7 @@ class Reacher(Domain):
     def start(self, streams: Streams) -> None:
         """Draw every joint in model order, then the angle and the distance at which the target is."""
         for episode, stream in enumerate(streams):
-            draw_joints(self.physics.model, stream, self.qpos[episode])
+            draw_joints(self._joints, stream, self.qpos[episode])
             angle = stream.uniform(0, 2 * np.pi)
             radius = stream.uniform(0.05, 0.20)
             self.target[episode, :2] = radius * np.sin(angle), radius * np.cos(angle)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rephase.environments.domains.base import XX, XZ, ZZ, Domain, Streams, draw_joints
+from rephase.environments.domains.base import XX, XZ, ZZ, Domain, Streams, draw_joints, joint_ranges
 from rephase.environments.models import stock_model
 from rephase.environments.shaping import nearness
 from rephase.environments.stepping import Physics
@@ -33,6 +33,7 @@ class Walker(Domain):
 
     def __init__(self, task: Task, physics: Physics) -> None:
         super().__init__(task, physics)
+        self._joints = joint_ranges(physics.model)
         self._speed = _SPEEDS[task.name]
         self._torso = physics.model.body("torso").id
         self._xmat = physics.view("xmat")
@@ -47,7 +48,7 @@ class Walker(Domain):
     def start(self, streams: Streams) -> None:
         """Draw every joint, in model order."""
         for episode, stream in enumerate(streams):
-            draw_joints(self.physics.model, stream, self.qpos[episode])
+            draw_joints(self._joints, stream, self.qpos[episode])
 
     def observation(self) -> NDArray[np.float64]:
         """Return the orientations of the bodies (14), the height of the torso (1) and the velocities (9)."""
