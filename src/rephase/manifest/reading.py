@@ -26,16 +26,17 @@ __all__ = ["read_toml", "structure"]
 
 T = TypeVar("T")
 _Key = str | int
+_Found = tuple[tuple[_Key, ...], str, str]
 
 
 class _Wrong(Exception):
     """Problems found below one value, with the way to each."""
 
-    def __init__(self, found: Iterable[tuple[tuple[_Key, ...], str, str]]) -> None:
+    def __init__(self, found: Iterable[_Found]) -> None:
         self.found = tuple(found)
         super().__init__(self.found)
 
-    def below(self, key: _Key) -> list[tuple[tuple[_Key, ...], str, str]]:
+    def below(self, key: _Key) -> list[_Found]:
         """The same problems seen from one level up."""
         return [((key, *path), problem, remedy) for path, problem, remedy in self.found]
 
@@ -186,16 +187,21 @@ def _optional_hook(shape: Any) -> Callable[[Any, Any], Any]:
 
 def _collect(items: Iterable[tuple[Any, Any, Any]]) -> dict[Any, Any]:
     """Structure every (key, value, shape), or raise the problems of all of them."""
-    done: dict[Any, Any] = {}
-    found = []
-    for key, value, shape in items:
-        try:
-            done[key] = _CONVERTER.structure(value, shape) if shape is not Any else _frozen(value)
-        except _Wrong as wrong:
-            found.extend(wrong.below(key))
+    done, found = _sorted_out(items)
     if found:
         raise _Wrong(found)
     return done
+
+
+def _sorted_out(items: Iterable[tuple[Any, Any, Any]]) -> tuple[dict[Any, Any], list[_Found]]:
+    done: dict[Any, Any] = {}
+    found: list[_Found] = []
+    for key, value, shape in items:
+        try:
+            done[key] = _frozen(value) if shape is Any else _CONVERTER.structure(value, shape)
+        except _Wrong as wrong:
+            found.extend(wrong.below(key))
+    return done, found
 
 
 def _frozen(value: Any) -> Any:
@@ -213,42 +219,51 @@ def _class_hook(shape: type[Any]) -> Callable[[Any, Any], Any]:
             return value
         if not isinstance(value, Mapping):
             raise _expected("a table", value, "write key = value pairs")
-        found = [_unknown_key(key, fields) for key in value if key not in fields]
+        found: list[_Found] = [_unknown_key(key, fields) for key in value if key not in fields]
         found += [
             ((name,), "missing key", f"add {name}, {_noun(field.type)}")
             for name, field in fields.items()
             if field.default is attrs.NOTHING and name not in value
         ]
-        try:
-            known = _collect((name, item, fields[name].type) for name, item in value.items() if name in fields)
-        except _Wrong as wrong:
-            raise _Wrong([*found, *wrong.found]) from None
+        known, wrong = _sorted_out((name, item, fields[name].type) for name, item in value.items() if name in fields)
+        found += wrong
+        found += _refused(shape, known, fields, whole=not found)
         if found:
             raise _Wrong(found)
-        return _validated(shape, known, fields)
+        return shape(**{fields[name].alias or name: item for name, item in known.items()})
 
     return hook
 
 
-def _validated(shape: type[Any], known: Mapping[str, Any], fields: Mapping[str, attrs.Attribute[Any]]) -> Any:
-    # Validators run one by one, so that each problem is found and has the path of its own field.
+def _refused(
+    shape: type[Any], known: Mapping[str, Any], fields: Mapping[str, attrs.Attribute[Any]], *, whole: bool
+) -> list[_Found]:
+    # Validators run one by one on what is there, so that each problem is found and has the path of its own field.
     with attrs.validators.disabled():
-        made = shape(**{fields[name].alias or name: item for name, item in known.items()})
-    found = []
+        made = (
+            shape(**{fields[name].alias or name: item for name, item in known.items()})
+            if whole
+            else object.__new__(shape)
+        )
+    if not whole:
+        for name, item in known.items():
+            object.__setattr__(made, name, item)
+    found: list[_Found] = []
     for name, field in fields.items():
-        if field.validator is None:
+        if field.validator is None or not hasattr(made, name):
             continue
         try:
             field.validator(made, field, getattr(made, name))
         except (ValueError, TypeError) as error:
             sentence, _, remedy = str(error.args[0] if error.args else error).partition("; ")
             found.append(((name,), sentence, remedy))
-    if found:
-        raise _Wrong(found)
-    return made
+        except AttributeError:  # it compares with a field that is itself wrong, which is reported already
+            if whole:
+                raise
+    return found
 
 
-def _unknown_key(key: str, known: Iterable[str]) -> tuple[tuple[_Key, ...], str, str]:
+def _unknown_key(key: str, known: Iterable[str]) -> _Found:
     names = sorted(known)
     near = get_close_matches(key, names, n=1)
     remedy = f"did you mean {near[0]!r}?" if near else "known keys: " + ", ".join(names)

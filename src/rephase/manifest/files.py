@@ -1,0 +1,153 @@
+"""Reading a manifest and the config files it names, with every problem of a file reported at once.
+
+Knows nothing of plugins, tasks or the network: `rephase.reproduction.composing` checks the names only they know.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from rephase.errors import ManifestError, Problem
+from rephase.manifest.phase import Phase
+from rephase.manifest.reading import read_toml, structure
+from rephase.manifest.schema import PENDING, Config, Manifest, Resources, Scale
+
+__all__ = ["displayed", "read_phase"]
+
+
+def displayed(path: Path) -> str:
+    """A path as messages show it: relative to the current folder where it lies below that."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def read_phase(path: Path) -> Phase:
+    """Read a manifest and its configs.
+
+    Args:
+        path: The manifest.
+
+    Returns:
+        The phase it describes.
+
+    Raises:
+        ManifestError: With all problems of the first file that has any.
+    """
+    name = displayed(path)
+    manifest = structure(read_toml(path, name), Manifest, name)
+    problems = [*_inputs(manifest), *_uses(manifest), *_arrays(manifest), *_plugins(manifest)]
+    if manifest.scale is Scale.EMBEDDED and not manifest.not_this.strip():
+        problems.append(Problem("not_this", "missing key", "say in a sentence what the embedded scale is not"))
+    if problems:
+        raise ManifestError(name, problems)
+    configs = {key: _read_config(path, key, manifest) for key in manifest.configs}
+    return Phase(file=path, manifest=manifest, configs=configs)
+
+
+def _inputs(manifest: Manifest) -> list[Problem]:
+    found = []
+    for name, one in manifest.inputs.items():
+        at = f"inputs.{name}"
+        if one.pending and not one.pending_because.strip():
+            found.append(Problem(f"{at}.pending_because", "missing key", "say why nobody recorded a digest"))
+        if one.pending and not (one.repo and one.revision and one.filename):
+            found.append(
+                Problem(f"{at}.sha256", f"{PENDING!r} without a pinned origin", "give repo, revision and filename")
+            )
+        if not one.pending and one.pending_because:
+            found.append(Problem(f"{at}.pending_because", "stands beside a digest", "remove it"))
+    return found
+
+
+def _uses(manifest: Manifest) -> list[Problem]:
+    found = []
+    known = list(manifest.inputs)
+    for name, use in manifest.configs.items():
+        for role in ("world_model", "start_states", "transitions"):
+            asked = getattr(use, role)
+            if asked and asked not in known:
+                found.append(_unknown(f"configs.{name}.{role}", "input", asked, known))
+        try:
+            structure(dict(use.resources), Resources, "", f"configs.{name}.resources")
+        except ManifestError as error:
+            found.extend(error.problems)
+        if not (use.world_model or manifest.algorithm.finetune_world_model):
+            found.append(Problem(f"configs.{name}.world_model", "no weights, and nothing trains them", "name an input"))
+    return found
+
+
+def _arrays(manifest: Manifest) -> list[Problem]:
+    found = []
+    held: dict[str, str] = {}
+    for name, array in manifest.arrays.items():
+        for at, config in enumerate(array.configs):
+            path = f"arrays.{name}.configs[{at}]"
+            if config not in manifest.configs:
+                found.append(_unknown(path, "config", config, list(manifest.configs)))
+            elif config in held:
+                found.append(Problem(path, f"{config!r} is in the array {held[config]!r} too", "keep one"))
+            held.setdefault(config, name)
+        if len(array.configs) > 1 and "config" not in array.order:
+            found.append(Problem(f"arrays.{name}.order", "leaves out 'config' with several configs", "add 'config'"))
+    left_out = [name for name in manifest.configs if manifest.arrays and name not in held]
+    found += [Problem("arrays", f"no array holds the config {name!r}", "add it to one") for name in left_out]
+    if both := sorted(set(manifest.seeds) & set(manifest.extension_seeds)):
+        found.append(Problem("extension_seeds", f"{both[0]} is among the seeds already", "choose a fresh one"))
+    return found
+
+
+def _plugins(manifest: Manifest) -> list[Problem]:
+    found = []
+    for name, specifier in manifest.plugins.items():
+        try:
+            SpecifierSet(specifier)
+        except InvalidSpecifier:
+            found.append(
+                Problem(f"plugins.{name}", f"{specifier!r} is no version specifier", 'write for example ">=0.1,<1"')
+            )
+    return found
+
+
+def _read_config(manifest_path: Path, name: str, manifest: Manifest) -> Config:
+    use = manifest.configs[name]
+    path = manifest_path.parent / use.file
+    if not path.is_file():
+        problem = Problem(f"configs.{name}.file", f"no such file: {use.file}", "check the path, relative to this file")
+        raise ManifestError(displayed(manifest_path), [problem])
+    written = read_toml(path, displayed(path))
+    structure(written, Config, displayed(path))
+    problems: list[Problem] = []
+    for dotted, value in use.overrides.items():
+        written = _overridden(written, dotted, value, f"configs.{name}.overrides.{dotted}", problems)
+    if problems:
+        raise ManifestError(displayed(manifest_path), problems)
+    return structure(written, Config, displayed(manifest_path), f"configs.{name}.overrides")
+
+
+def _overridden(written: dict[str, Any], dotted: str, value: Any, at: str, problems: list[Problem]) -> dict[str, Any]:
+    changed = copy.deepcopy(written)
+    *way, last = dotted.split(".")
+    table: Any = changed
+    for key in way:
+        if not isinstance(table, dict) or not isinstance(table.get(key), dict):
+            known = [name for name, item in table.items() if isinstance(item, dict)] if isinstance(table, dict) else []
+            problems.append(_unknown(at, "table", key, known))
+            return written
+        table = table[key]
+    # A setting may be left at its default in the file, so only the way to it must exist; the part checks its name.
+    table[last] = dict(value) if isinstance(value, Mapping) else list(value) if isinstance(value, tuple) else value
+    return changed
+
+
+def _unknown(path: str, kind: str, name: str, known: list[str]) -> Problem:
+    near = get_close_matches(name, known, n=1)
+    remedy = f"did you mean {near[0]!r}?" if near else "known: " + (", ".join(sorted(known)) or "none")
+    return Problem(path, f"unknown {kind} {name!r}", remedy)

@@ -1,0 +1,203 @@
+"""A manifest together with its config files: the runs it means, their order, and the digests that name them.
+
+Pure values: nothing is read here (`rephase.manifest.files` does that) and nothing is run.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+from attrs import frozen
+
+from rephase.errors import UnknownName, UsageError
+from rephase.manifest.hashing import digest_of, plain, short
+from rephase.manifest.schema import Array, Config, Input, Manifest
+
+__all__ = ["Phase", "Run"]
+
+_NOT_IN_DIGEST = ("title", "question", "not_this", "resources", "arrays", "inputs", "configs", "recorded")
+
+
+@frozen(order=True)
+class Run:
+    """One (config, task, seed): training, then evaluation."""
+
+    config: str
+    task: str
+    seed: int
+
+    @property
+    def label(self) -> str:
+        """The run as a path and in tables, such as ``baseline/walker-stand/seed-42``."""
+        return f"{self.config}/{self.task}/seed-{self.seed}"
+
+
+@frozen(kw_only=True, eq=False)
+class Phase:
+    """A manifest with its config files read and its overrides applied.
+
+    Args:
+        file: The manifest's own file; what it names is relative to its folder.
+        manifest: What the file says.
+        configs: Resolved configuration by the name the phase gives it.
+    """
+
+    file: Path
+    manifest: Manifest
+    configs: Mapping[str, Config]
+
+    @property
+    def name(self) -> str:
+        """Phase and scale, such as ``phase3-embedded``."""
+        return f"{self.manifest.phase}-{self.manifest.scale}"
+
+    @property
+    def digest(self) -> str:
+        """Digest of everything that can change or judge a number; words for people and resources are left out."""
+        pinned = {key: value for key, value in plain(self.manifest).items() if key not in _NOT_IN_DIGEST}
+        pinned["configs"] = {name: self.resolved(name) for name in self.configs}
+        return digest_of(pinned)
+
+    @property
+    def folder_name(self) -> str:
+        """Name of the folder its runs lie in, such as ``phase3-embedded-0123456789ab``."""
+        return f"{self.name}-{short(self.digest)}"
+
+    @property
+    def extended_seeds(self) -> tuple[int, ...]:
+        """The seeds, and after them those declared for the extension."""
+        return (*self.manifest.seeds, *self.manifest.extension_seeds)
+
+    @property
+    def arrays(self) -> Mapping[str, Array]:
+        """Job arrays by name; one for each config where the manifest declares none."""
+        return self.manifest.arrays or {name: Array(configs=(name,)) for name in self.configs}
+
+    def path_of(self, input_name: str) -> Path:
+        """Where an input's file lies."""
+        return self.file.parent / self.input(input_name).path
+
+    def input(self, name: str) -> Input:
+        """The input of this name.
+
+        Raises:
+            UnknownName: There is none.
+        """
+        if name not in self.manifest.inputs:
+            raise UnknownName("input", name, list(self.manifest.inputs), where=str(self.file))
+        return self.manifest.inputs[name]
+
+    def inputs_of(self, config: str) -> dict[str, Input]:
+        """The inputs a config uses, by name."""
+        use = self.manifest.configs[config]
+        names = [name for name in (use.world_model, use.start_states, use.transitions) if name]
+        return {name: self.manifest.inputs[name] for name in sorted(set(names))}
+
+    def resolved(self, config: str) -> dict[str, Any]:
+        """Everything that fixes what a run of this config computes, as plain values.
+
+        Args:
+            config: Name of the config in this phase.
+
+        Returns:
+            Parts and settings as written, algorithm, evaluation, and the digest of each input.
+        """
+        use = self.manifest.configs[config]
+        chosen = plain(self.configs[config])
+        return {
+            "algorithm": plain(self.manifest.algorithm),
+            "evaluation": plain(self.manifest.evaluation),
+            "inputs": {name: _identity(one) for name, one in self.inputs_of(config).items()},
+            "name": chosen["name"],
+            "policy": chosen["policy"],
+            "roles": {"start_states": use.start_states, "transitions": use.transitions, "world_model": use.world_model},
+            "world_model": chosen["world_model"],
+        }
+
+    def config_digest(self, config: str) -> str:
+        """Digest of `resolved`: what a method's name is bound to."""
+        return digest_of(self.resolved(config))
+
+    def runs(self, extended: bool = False) -> tuple[Run, ...]:
+        """Every run, array by array in the order of their indices.
+
+        Args:
+            extended: Whether the seeds of the extension are in.
+        """
+        return tuple(run for name in self.arrays for run in self.array_runs(name, extended))
+
+    def array_runs(self, array: str, extended: bool = False) -> tuple[Run, ...]:
+        """The runs of one job array; a run's index is its position, and those of the extension come last."""
+        if array not in self.arrays:
+            raise UnknownName("array", array, list(self.arrays), where=self.name)
+        declared = self.arrays[array]
+        order = declared.order if "config" in declared.order else ("config", *declared.order)
+        blocks = [self.manifest.seeds, *([self.manifest.extension_seeds] if extended else [])]
+        runs: list[Run] = []
+        for seeds in blocks:
+            axes: dict[str, tuple[Any, ...]] = {"task": self.manifest.tasks, "seed": seeds, "config": declared.configs}
+            for row in itertools.product(*(axes[axis] for axis in order)):
+                runs.append(Run(**dict(zip(order, row, strict=True))))
+        return tuple(runs)
+
+    def run_at(self, index: int, config: str = "", extended: bool = False) -> Run:
+        """The run an index of a job array stands for.
+
+        Args:
+            index: 0-based; within the array that holds ``config``, or, without one, through all arrays in order.
+            config: Name of a config, or empty.
+            extended: Whether the seeds of the extension are in.
+
+        Raises:
+            UsageError: There is no such index.
+            UnknownName: There is no such config.
+        """
+        if config and config not in self.configs:
+            raise UnknownName("config", config, list(self.configs), where=self.name)
+        arrays = [name for name, array in self.arrays.items() if not config or config in array.configs]
+        runs = [run for name in arrays for run in self.array_runs(name, extended)]
+        if not 0 <= index < len(runs):
+            raise UsageError(
+                f"index {index} is outside 0 to {len(runs) - 1}",
+                where=self.name,
+                remedy="'rephase show' lists the runs",
+            )
+        return runs[index]
+
+    def select(
+        self, config: str = "", task: str = "", seed: int | None = None, extended: bool = False
+    ) -> tuple[Run, ...]:
+        """The runs with the given config, task and seed; what is left out matches all.
+
+        Raises:
+            UnknownName: A name is not one of this phase's.
+        """
+        seeds = self.extended_seeds if extended else self.manifest.seeds
+        asked = (
+            ("config", config, list(self.configs)),
+            ("task", task, list(self.manifest.tasks)),
+            ("seed", "" if seed is None else str(seed), [str(one) for one in seeds]),
+        )
+        for kind, name, known in asked:
+            if name and name not in known:
+                raise UnknownName(kind, name, known, where=self.name)
+        return tuple(
+            run
+            for run in self.runs(extended)
+            if config in ("", run.config) and task in ("", run.task) and seed in (None, run.seed)
+        )
+
+    def resources_of(self, config: str) -> dict[str, Any]:
+        """What a job of this config asks for, as plain values."""
+        return {**attrs.asdict(self.manifest.resources), **self.manifest.configs[config].resources}
+
+
+def _identity(one: Input) -> dict[str, str]:
+    """What identifies an input: its digest, or where it comes from while that is pending."""
+    if not one.pending:
+        return {"sha256": one.sha256}
+    return {"sha256": one.sha256, "repo": one.repo, "revision": one.revision, "filename": one.filename, "url": one.url}
