@@ -13,7 +13,7 @@ from attrs import frozen
 from torch import Tensor, nn
 
 from rephase.engine.critic import CriticEnsembles
-from rephase.engine.learner import Batch, Learner
+from rephase.engine.learner import Batch, Learner, action_masks
 from rephase.engine.parts import SharedPart, StackedPart
 from rephase.engine.seeding import stream
 from rephase.errors import RunFailed
@@ -89,9 +89,6 @@ class Cohort:
         stacked = StackedPart([_module(policy).to(self.device) for policy in policies], stackable)
         critics = CriticEnsembles(runs, world_model.latent_size(), algorithm.critic_units, algorithm.critics)
         critics.initialise([stream(member.seed, "critic") for member in members])
-        masks = torch.zeros(spaces.tasks, spaces.action)
-        for index, size in enumerate(spaces.action_sizes):
-            masks[index, :size] = 1
         self._world_model = SharedPart(world_model, runs)
         self._learner = Learner(
             self._world_model,
@@ -99,7 +96,7 @@ class Cohort:
             critics.to(self.device),
             bins,
             algorithm,
-            masks.to(self.device),
+            action_masks(spaces).to(self.device),
             world_model.task_parameters(),
         )
         self._starts = {member.task: starts[member.task] for member in members}
@@ -112,7 +109,7 @@ class Cohort:
     def advance(self, epochs: int) -> None:
         """Make this many more updates, at most up to the algorithm's number of epochs."""
         for _ in range(min(epochs, self.algorithm.epochs - self.epoch)):
-            self._metrics = self._learner.update(self.epoch, self._draw())
+            self._metrics = self._learner.update(self.epoch, self._draw()).metrics
             for name in ("actor_grad_norm", "critic_grad_norm"):
                 bad = ~torch.isfinite(self._metrics[name])
                 seen = self._first_bad.setdefault(name, torch.full_like(bad, -1, dtype=torch.long))

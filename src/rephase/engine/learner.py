@@ -18,9 +18,9 @@ from rephase.engine.model_loss import world_model_loss
 from rephase.engine.parts import SharedPart, StackedPart
 from rephase.engine.statistics import RunningStatistics
 from rephase.manifest.algorithm import Algorithm, Variant
-from rephase.protocols import WorldModel
+from rephase.protocols import Spaces, WorldModel
 
-__all__ = ["Batch", "Learner", "clip_by_run"]
+__all__ = ["Batch", "Learner", "Update", "action_masks", "clip_by_run"]
 
 
 @frozen(eq=False)
@@ -42,6 +42,19 @@ class Batch:
     action: Tensor | None = None
     reward: Tensor | None = None
     model_noise: Tensor | None = None
+
+
+@frozen(eq=False)
+class Update:
+    """What one update of R runs did.
+
+    Args:
+        metrics: Values by name, (R,) each. Gradient norms are those before clipping, as the log reported them.
+        targets: What the critics were fitted to, (H, R, B).
+    """
+
+    metrics: dict[str, Tensor]
+    targets: Tensor
 
 
 class Learner:
@@ -88,7 +101,7 @@ class Learner:
         if algorithm.finetune_world_model:
             self.optimisers["model"] = _adam(trained, algorithm.model_betas, algorithm)
 
-    def update(self, epoch: int, batch: Batch) -> dict[str, Tensor]:
+    def update(self, epoch: int, batch: Batch) -> Update:
         """Make one update.
 
         Args:
@@ -96,12 +109,13 @@ class Learner:
             batch: What to learn from.
 
         Returns:
-            Metrics by name, (R,) each. Gradient norms are those before clipping, as the log reported them.
+            Metrics and critic targets.
         """
         self._set_learning_rates(epoch)
         metrics = self._update_model(batch) if self.algorithm.finetune_world_model else {}
         imagination, actor = self._update_policy(batch)
-        return {**metrics, **actor, **self._update_critics(imagination)}
+        targets = critic_targets(imagination, self.algorithm)
+        return Update({**metrics, **actor, **self._update_critics(imagination, targets)}, targets)
 
     def policy_objective(self, batch: Batch, detach_policy_input: bool = True) -> tuple[Tensor, Tensor, Imagination]:
         """Actor loss of each run, updating the running statistics of returns.
@@ -183,8 +197,8 @@ class Learner:
             spread = self.policy.call("spread")
         return imagination, {"actor_loss": loss.detach(), "actor_grad_norm": norm, "actor_stddev": spread}
 
-    def _update_critics(self, imagination: Imagination) -> dict[str, Tensor]:
-        targets = critic_targets(imagination, self.algorithm).transpose(0, 1).flatten(1, 2)
+    def _update_critics(self, imagination: Imagination, targets: Tensor) -> dict[str, Tensor]:
+        targets = targets.transpose(0, 1).flatten(1, 2)
         latents = imagination.latents[:-1].detach().transpose(0, 1).flatten(1, 2)
         rows = latents.shape[1]
         size = rows // self.algorithm.critic_batches
@@ -208,6 +222,14 @@ class Learner:
             rate = self.algorithm.learning_rate(getattr(self.algorithm, first[name]), epoch)
             for group in optimiser.param_groups:
                 group["lr"] = rate
+
+
+def action_masks(spaces: Spaces) -> Tensor:
+    """1 where an action entry belongs to a task and 0 where it is padding, (tasks, A)."""
+    masks = torch.zeros(spaces.tasks, spaces.action)
+    for index, size in enumerate(spaces.action_sizes):
+        masks[index, :size] = 1
+    return masks
 
 
 @torch.no_grad()

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
+from importlib import import_module
+from typing import Any
 
 from attrs import field, frozen, validators
+
+from rephase.errors import PluginError
 
 __all__ = ["Kind", "Offer"]
 
@@ -41,3 +46,20 @@ class Offer:
     loader: str = field(validator=validators.matches_re(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*"))
     takes_integrator: bool = False
     stackable: bool = True
+
+    def load(self) -> Callable[..., Any]:
+        """Import the builder; this is where a plugin's heavy imports happen.
+
+        Raises:
+            PluginError: The loader names something that is not there.
+        """
+        module, attribute = self.loader.split(":")
+        try:
+            builder: Callable[..., Any] = getattr(import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            raise PluginError(
+                f"the {self.kind} {self.name!r} cannot be loaded: {error}",
+                where=self.loader,
+                remedy="install what its plugin needs, or mend the plugin",
+            ) from error
+        return builder

@@ -39,7 +39,6 @@ class FlowWorldModel(nn.Module):
         self._encoder = tower(spaces.observation + task, config.encoder_units, latent, group)
         self._velocity = tower(joint + 1, config.units, latent, last)
         self._reward = tower(joint, config.units, config.bins, None)
-        self.register_buffer("_bins", torch.linspace(config.lowest, config.highest, config.bins), persistent=False)
 
     def encode(self, observation: Tensor, task: Tensor) -> Tensor:
         """Map observations (..., B, S) of tasks (B,) to latents (..., B, L)."""
@@ -63,7 +62,8 @@ class FlowWorldModel(nn.Module):
 
     def reward_bins(self) -> Tensor:
         """Values (K,) of the bins, symlog units."""
-        return self._bins  # type: ignore[return-value]
+        weight, config = self._task_emb.weight, self._config
+        return torch.linspace(config.lowest, config.highest, config.bins, dtype=weight.dtype, device=weight.device)
 
     def transition_loss(
         self, latent: Tensor, target: Tensor, action: Tensor, task: Tensor, noise: Tensor | None

@@ -34,8 +34,7 @@ class MLPWorldModel(nn.Module):
         self._encoder = tower(spaces.observation + task, config.encoder_units, latent, group)
         self._dynamics = tower(joint, config.units, latent, group)
         self._reward = tower(joint, config.units, config.bins, None)
-        self.register_buffer("_bins", torch.linspace(config.lowest, config.highest, config.bins), persistent=False)
-        self._latent_size = latent
+        self._config = config
 
     def encode(self, observation: Tensor, task: Tensor) -> Tensor:
         """Map observations (..., B, S) of tasks (B,) to latents (..., B, L)."""
@@ -51,7 +50,8 @@ class MLPWorldModel(nn.Module):
 
     def reward_bins(self) -> Tensor:
         """Values (K,) of the bins, symlog units."""
-        return self._bins  # type: ignore[return-value]
+        weight, config = self._task_emb.weight, self._config
+        return torch.linspace(config.lowest, config.highest, config.bins, dtype=weight.dtype, device=weight.device)
 
     def transition_loss(
         self, latent: Tensor, target: Tensor, action: Tensor, task: Tensor, noise: Tensor | None
@@ -73,7 +73,7 @@ class MLPWorldModel(nn.Module):
 
     def latent_size(self) -> int:
         """Width L of a latent."""
-        return self._latent_size
+        return self._config.latent_size
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:

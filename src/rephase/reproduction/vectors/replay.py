@@ -1,0 +1,66 @@
+"""Which replay a file wants, told by the quantities it holds, and the replay of a whole folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from rephase.errors import CannotRunHere, UsageError
+from rephase.manifest.vectors import Check
+from rephase.plugins.registry import Registry
+from rephase.reproduction.vectors import parts, updates
+from rephase.reproduction.vectors.builders import Builder
+from rephase.reproduction.vectors.file import ReferenceFile
+
+__all__ = ["replay_file", "replay_folder"]
+
+_KINDS: tuple[tuple[str, Callable[[ReferenceFile, Builder], parts.Found]], ...] = (
+    ("in/update0/obs", updates.replay_updates),
+    ("in/call0/obs", updates.replay_policy_loss),
+    ("in/obs_seq", parts.replay_world_model),
+    ("in/z_target", parts.replay_flow_matching),
+    ("in/rew", parts.replay_model_loss),
+    ("params/actor/logstd", parts.replay_gaussian_policy),
+    ("params/actor/init_logstd", parts.replay_flow_policy),
+    ("in/batch_target", parts.replay_critic),
+    ("in/epochs", parts.replay_schedule),
+)
+"""The first key a file holds decides; targets are told apart from losses by their done masks."""
+
+
+def replay_folder(folder: Path, registry: Registry, dtype: torch.dtype, device: str = "cpu") -> tuple[Check, ...]:
+    """Replay every ``.npz`` file of a folder.
+
+    Args:
+        folder: Where the files are.
+        registry: The installed plugins.
+        dtype: float32 or float64.
+        device: ``cpu`` or ``cuda``.
+
+    Returns:
+        One check for each expected quantity, files in order of name.
+
+    Raises:
+        UsageError: There are no files, or one is not of the format.
+        CannotRunHere: The device is not here.
+    """
+    if device != "cpu" and not torch.cuda.is_available():
+        raise CannotRunHere(f"no {device} device is here", remedy="leave --device out to compute on the CPU")
+    files = sorted(folder.glob("*.npz"))
+    if not files:
+        raise UsageError("holds no .npz files", where=str(folder), remedy="name a folder of reference files")
+    return tuple(check for path in files for check in replay_file(path, registry, dtype, device))
+
+
+def replay_file(path: Path, registry: Registry, dtype: torch.dtype, device: str = "cpu") -> list[Check]:
+    """Replay one reference file; arguments and errors as for `replay_folder`."""
+    file = ReferenceFile(path, dtype, device)
+    builder = Builder(file, registry)
+    if file.has("in/done_all_ones") or file.matching(r"td-lambda/\w+"):
+        return file.compare(parts.replay_targets(file, builder))
+    for key, replay in _KINDS:
+        if file.has(key):
+            return file.compare(replay(file, builder))
+    raise UsageError("is no kind of reference file this version knows", where=str(path))
