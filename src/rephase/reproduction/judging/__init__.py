@@ -1,0 +1,44 @@
+"""Judging a reproduced phase against recorded outcomes, as pure functions of values with known error rates.
+
+`judge_phase` is the door. What is judged and why is explained in ``docs/explanation/verdicts.md``; how often it is
+wrong is simulated by `characteristics` and published in ``docs/reference/operating-characteristics.md``.
+"""
+
+from __future__ import annotations
+
+from rephase.reproduction.judging.aggregates import AggregateVerdict, judge_aggregates
+from rephase.reproduction.judging.cells import Cell, CellVerdict, judge_cells
+from rephase.reproduction.judging.claims import Claim, ClaimVerdict, claims_of, judge_claims
+from rephase.reproduction.judging.decisions import EXIT_CODES, ClaimStatus, Decision
+from rephase.reproduction.judging.extension import Extension, extension_of
+from rephase.reproduction.judging.integrity import Breach, Run, check_outcomes, check_pins
+from rephase.reproduction.judging.phase import PhaseVerdict, judge_phase
+from rephase.reproduction.judging.replay import Divergence, Replay, compare_digests
+from rephase.reproduction.judging.words import verdict_text
+
+__all__ = [
+    "EXIT_CODES",
+    "AggregateVerdict",
+    "Breach",
+    "Cell",
+    "CellVerdict",
+    "Claim",
+    "ClaimStatus",
+    "ClaimVerdict",
+    "Decision",
+    "Divergence",
+    "Extension",
+    "PhaseVerdict",
+    "Replay",
+    "Run",
+    "check_outcomes",
+    "check_pins",
+    "claims_of",
+    "compare_digests",
+    "extension_of",
+    "judge_aggregates",
+    "judge_cells",
+    "judge_claims",
+    "judge_phase",
+    "verdict_text",
+]

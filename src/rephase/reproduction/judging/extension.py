@@ -1,0 +1,53 @@
+"""The one remedy of an inconclusive phase, declared before anything ran: fresh seeds up to six a cell, then final.
+
+Which seeds is fixed here and not chosen by anybody, so that nobody can go on until a result pleases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from attrs import frozen
+
+from rephase.manifest.rules import SEEDS_FOR_K_LARGE
+from rephase.reproduction.judging.integrity import Run
+
+__all__ = ["FRESH_SEEDS", "Extension", "extension_of"]
+
+FRESH_SEEDS = (789, 1011, 1213, 1415, 1617, 1819, 2021, 2223, 2425, 2627, 2829, 3031)
+"""Seeds an extension takes from, in this order, leaving out those a phase already declares."""
+
+
+@frozen(kw_only=True)
+class Extension:
+    """Runs that complete a phase to six seeds a cell.
+
+    Args:
+        seeds: The fresh seeds, ascending.
+        runs: The runs to add, by configuration, task and seed.
+    """
+
+    seeds: tuple[int, ...]
+    runs: tuple[Run, ...]
+
+
+def extension_of(declared: Iterable[Run]) -> Extension:
+    """Return the runs that complete the declared ones to six seeds a cell.
+
+    Args:
+        declared: Runs the manifest declares.
+
+    Returns:
+        The fresh seeds and runs; empty where every cell has six seeds.
+    """
+    cells: dict[tuple[str, str], set[int]] = {}
+    for config, task, seed in declared:
+        cells.setdefault((config, task), set()).add(seed)
+    used = set().union(*cells.values()) if cells else set()
+    fresh = [seed for seed in FRESH_SEEDS if seed not in used]
+    runs = [
+        (*cell, seed)
+        for cell, seeds in sorted(cells.items())
+        for seed in fresh[: max(0, SEEDS_FOR_K_LARGE - len(seeds))]
+    ]
+    return Extension(seeds=tuple(sorted({run[2] for run in runs})), runs=tuple(runs))
