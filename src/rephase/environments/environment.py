@@ -6,7 +6,7 @@ is passed in. The physics is in ``stepping``, what a task means in ``domains``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import mujoco
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rephase.environments.domains import Domain, open_domain
 from rephase.environments.stepping import Physics, open_physics
-from rephase.environments.tasks import EPISODE_STEPS, SPACES, Task
+from rephase.environments.tasks import ACTION_REPEAT, EPISODE_STEPS, SPACES, Task
 from rephase.errors import EnvironmentFault
 
 __all__ = ["TaskEnvironment"]
@@ -33,6 +33,10 @@ class TaskEnvironment:
         threads: Threads to step the physics with; 0 for one per CPU.
         physics: The simulations to drive; None opens the fastest this mujoco has. Must be of the task's own model.
 
+    Attributes:
+        domain: What the task is: its observation and reward of the present state, its targets.
+        control_rewards: Rewards of the last agent step's two control steps, (N, 2).
+
     Raises:
         EnvironmentFault: When ``count`` is below 1 or ``threads`` negative.
     """
@@ -49,6 +53,7 @@ class TaskEnvironment:
         self.physics = physics or open_physics(domain.model(task), count, threads)
         self.domain: Domain = domain(task, self.physics)
         self._streams = [RandomState(seed) for seed in range(count)]
+        self.control_rewards: NDArray[np.float64] = np.zeros((count, ACTION_REPEAT))
         self._steps_left = 0
         low, high = self.physics.model.actuator_ctrlrange.T
         self._low, self._scale = low, (high - low) / 2
@@ -95,13 +100,27 @@ class TaskEnvironment:
                 were never started, or when the physics diverges. The first three leave the episodes as they were.
         """
         self._control[:] = self._checked(action)
-        reward = np.zeros(self.count)
-        for _ in range(2):
+        for control_step in range(ACTION_REPEAT):
             self.physics.step(self.task.substeps)
-            reward += self.domain.reward()
+            self.control_rewards[:, control_step] = self.domain.reward()
         self._refuse_divergence()
         self._steps_left -= 1
-        return self._observed(), reward, self._steps_left == 0
+        return self._observed(), self.control_rewards.sum(axis=1), self._steps_left == 0
+
+    def place(self, state: Mapping[str, NDArray[np.float64]], target: NDArray[np.float64] | None = None) -> None:
+        """Begin N episodes at given states instead of drawn ones; the random streams are left alone.
+
+        Args:
+            state: State fields to write over the model's defaults, such as ``qpos`` (N, nq) and ``qvel`` (N, nv).
+            target: World positions of the targets, (N, 3), for a task that has any; None keeps those there are.
+        """
+        self.physics.reset()
+        for field, rows in state.items():
+            self.physics.view(field)[:] = rows
+        if target is not None and self.domain.target is not None:
+            self.domain.target[:] = target
+        self.physics.forward()
+        self._steps_left = EPISODE_STEPS
 
     def close(self) -> None:
         """Give back threads and memory."""

@@ -46,7 +46,7 @@ def custom_model(name: str) -> Any:
     Raises:
         CannotRunHere: When dm_control, whose materials it includes, is not installed.
     """
-    return _compile(files("rephase.environments").joinpath("models", f"{name}.xml").read_text())
+    return _compile(files("rephase.environments.domains").joinpath(f"{name}.xml").read_text())
 
 
 def _suite() -> Any:

@@ -123,7 +123,7 @@ class BatchPhysics:
 
     def warnings(self) -> NDArray[np.int32]:
         """Return how often each simulation has raised each MuJoCo warning since the last reset, (N, kinds)."""
-        return self._counts - self._counted
+        return np.asarray(self._counts - self._counted)
 
     def close(self) -> None:
         """Give back threads and memory; the views are dead afterwards."""
