@@ -124,7 +124,7 @@ class Cohort:
         )
 
     def failure(self, run: int) -> RunFailed | None:
-        """Why a run can no longer be trusted: the first epoch a gradient norm was not finite; None while all is well."""
+        """Why a run can no longer be trusted: the first epoch a gradient norm was not finite; None while well."""
         found = [
             (epoch, name.replace("_grad_norm", " gradient norm"))
             for name, first in self._first_bad.items()

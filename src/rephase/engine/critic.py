@@ -82,17 +82,16 @@ class CriticEnsembles:
         runs, rows, _ = latent.shape
         weight, bias, *rest = self._parameters
         if not rest:
-            return (latent @ weight.flatten(1, 2).mT + bias.flatten(1).unsqueeze(1)).transpose(1, 2)
+            return torch.baddbmm(bias.flatten(1).unsqueeze(1), latent, weight.flatten(1, 2).mT).transpose(1, 2)
         # The first layer of all C critics is one product: the latents are not copied C times.
         first = torch.baddbmm(bias.flatten(1).unsqueeze(1), latent, weight.flatten(1, 2).mT)
-        x = first.unflatten(2, (self.critics, -1)).transpose(1, 2)
+        x = first.reshape(runs, rows, self.critics, weight.shape[2]).transpose(1, 2)
         while rest:
             norm_weight, norm_bias, weight, bias, *rest = rest
             x = F.layer_norm(F.mish(x), x.shape[-1:])
             x = torch.addcmul(norm_bias.unsqueeze(2), x, norm_weight.unsqueeze(2))
-            x = torch.baddbmm(
-                bias.flatten(0, 1).unsqueeze(1), x.flatten(0, 1), weight.flatten(0, 1).mT
-            ).unflatten(0, (runs, self.critics))
+            x = torch.baddbmm(bias.flatten(0, 1).unsqueeze(1), x.flatten(0, 1), weight.flatten(0, 1).mT)
+            x = x.reshape(runs, self.critics, rows, weight.shape[2])
         return x.reshape(runs, self.critics, rows)
 
     def value(self, latent: Tensor) -> Tensor:

@@ -55,7 +55,7 @@ def evaluate(
         first = environment.reset([seed for run in rows[task] for seed in seeds[run]])
         if observation is None:
             observation = torch.zeros(runs, episodes, first.shape[-1])
-        observation[rows[task]] = torch.from_numpy(first).unflatten(0, (-1, episodes))
+        observation[rows[task]] = torch.from_numpy(first).reshape(-1, episodes, first.shape[-1])
     assert observation is not None
     returns = torch.zeros(runs, episodes, dtype=torch.float64)
     over = False
@@ -64,6 +64,6 @@ def evaluate(
         for task, environment in environments.items():
             own = actions[rows[task]].flatten(0, 1).numpy().astype(np.float32, copy=False)
             seen, reward, over = environment.step(own)
-            observation[rows[task]] = torch.from_numpy(seen).unflatten(0, (-1, episodes))
-            returns[rows[task]] += torch.from_numpy(reward).unflatten(0, (-1, episodes))
+            observation[rows[task]] = torch.from_numpy(seen).reshape(-1, episodes, seen.shape[-1])
+            returns[rows[task]] += torch.from_numpy(reward).reshape(-1, episodes)
     return returns

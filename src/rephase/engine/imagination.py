@@ -79,7 +79,7 @@ def imagine(
     with torch.no_grad():
         # One pass over (R, (H-1) B): the last step's value is known already.
         earlier = chain[1:-1].transpose(0, 1)
-        values = critics.value(earlier.flatten(1, 2)).unflatten(1, earlier.shape[1:3]).transpose(0, 1)
+        values = critics.value(earlier.flatten(1, 2)).reshape(earlier.shape[:3]).transpose(0, 1)
         next_values = torch.cat([values, last_value.detach().unsqueeze(0)])
     return Imagination(chain, done, expectation(logits, bins), last_value, next_values)
 
@@ -98,9 +98,7 @@ def policy_loss(imagination: Imagination, algorithm: Algorithm) -> Tensor:
 
 
 @torch.no_grad()
-def lambda_targets(
-    rewards: Tensor, next_values: Tensor, done: Tensor, gamma: float, lam: float
-) -> Tensor:
+def lambda_targets(rewards: Tensor, next_values: Tensor, done: Tensor, gamma: float, lam: float) -> Tensor:
     """TD(lambda) targets of a roll-out, by the log's recursion with its done mask.
 
     Args:

@@ -202,7 +202,7 @@ class Learner:
         latents = imagination.latents[:-1].detach().transpose(0, 1).flatten(1, 2)
         rows = latents.shape[1]
         size = rows // self.algorithm.critic_batches
-        chunks = list(zip(latents.split(size, 1), targets.split(size, 1), strict=True))
+        chunks = list(zip(torch.split(latents, size, 1), torch.split(targets, size, 1), strict=True))
         optimiser = self.optimisers["critic"]
         value_loss = torch.zeros_like(targets[:, 0])
         for _ in range(self.algorithm.critic_iterations):
@@ -244,7 +244,7 @@ def clip_by_run(parameters: Iterable[nn.Parameter], largest: float) -> Tensor:
         The norms before, (R,).
     """
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    norms = torch.stack([gradient.flatten(1).norm(dim=1) for gradient in gradients]).norm(dim=0)
+    norms = torch.linalg.vector_norm(torch.stack([gradient.flatten(1).norm(dim=1) for gradient in gradients]), dim=0)
     scale = (largest / (norms + 1e-6)).clamp(max=1.0)
     for gradient in gradients:
         gradient.mul_(scale.view(-1, *[1] * (gradient.ndim - 1)))

@@ -7,6 +7,7 @@ normalises. Parameter names are those of the published checkpoints.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (the field's usual name)
@@ -31,7 +32,7 @@ class SimNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise (..., L) to groups that are positive and sum to 1."""
-        return x.unflatten(-1, (-1, self.group)).softmax(-1).flatten(-2)
+        return x.reshape(*x.shape[:-1], -1, self.group).softmax(-1).flatten(-2)
 
 
 class NormedLinear(nn.Linear):
@@ -60,7 +61,7 @@ def tower(inputs: int, units: Sequence[int], outputs: int, simnorm: int | None) 
         The network, its layers numbered from 0.
     """
     widths = [inputs, *units]
-    layers: list[nn.Module] = [NormedLinear(a, b, nn.Mish()) for a, b in zip(widths[:-1], widths[1:], strict=True)]
+    layers: list[nn.Module] = [NormedLinear(a, b, nn.Mish()) for a, b in pairwise(widths)]
     if simnorm is None:
         layers.append(nn.Linear(widths[-1], outputs))
     else:

@@ -35,13 +35,13 @@ class SharedPart:
         """Call a method with batches (R, B, ...) and return (R, B, ...)."""
         flat = [argument.flatten(0, 1) for argument in arguments]
         result: Tensor = getattr(self.module, method)(*flat)
-        return result.unflatten(0, (self.runs, -1))
+        return result.reshape(self.runs, -1, *result.shape[1:])
 
     def call_over_time(self, method: str, *arguments: Tensor, task: Tensor) -> Tensor:
         """Call a method with sequences (T, R, B, ...) and tasks (R, B) and return (T, R, B, ...)."""
         flat = [argument.flatten(1, 2) for argument in arguments]
         result: Tensor = getattr(self.module, method)(*flat, task.flatten())
-        return result.unflatten(1, (self.runs, -1))
+        return result.reshape(result.shape[0], self.runs, -1, *result.shape[2:])
 
     def constrain(self, *arguments: Tensor) -> None:
         """Let the module put its parameters back inside their bounds."""

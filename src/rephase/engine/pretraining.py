@@ -20,6 +20,7 @@ from rephase.protocols import Spaces, WorldModel
 __all__ = ["EpisodePool", "Pretrainer", "Pretraining"]
 
 _positive = validators.gt(0)
+_above_zero = validators.gt(0.0)
 
 
 @frozen(kw_only=True)
@@ -42,13 +43,13 @@ class Pretraining:
     steps: int = field(default=6_000, validator=_positive)
     batch_size: int = field(default=256, validator=_positive)
     horizon: int = field(default=8, validator=_positive)
-    first_lr: float = field(default=1e-3, validator=_positive)
+    first_lr: float = field(default=1e-3, validator=_above_zero)
     final_lr: float = field(default=1e-5, validator=validators.ge(0))
     warmup: int = field(default=0, validator=validators.ge(0))
-    gamma: float = field(default=0.99, validator=_positive)
+    gamma: float = field(default=0.99, validator=_above_zero)
     dynamics_weight: float = field(default=20.0, validator=validators.ge(0))
     reward_weight: float = field(default=0.1, validator=validators.ge(0))
-    grad_norm: float = field(default=20.0, validator=_positive)
+    grad_norm: float = field(default=20.0, validator=_above_zero)
 
     def learning_rate(self, step: int) -> float:
         """Learning rate of update ``step``, 0-based."""
@@ -75,9 +76,7 @@ class EpisodePool:
         self._actions = dict(actions)
         self._rewards = dict(rewards)
 
-    def draw(
-        self, count: int, horizon: int, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def draw(self, count: int, horizon: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Draw slices, the same number of each task up to rounding.
 
         Args:

@@ -9,12 +9,12 @@ __all__ = ["expectation", "soft_cross_entropy", "symexp", "symlog", "two_hot"]
 
 
 def symlog(x: Tensor) -> Tensor:
-    """sign(x) log(1 + \\|x\\|): squeezes large magnitudes, keeps zero and the sign."""
+    """sign(x) log(1 + abs(x)): squeezes large magnitudes, keeps zero and the sign."""
     return torch.sign(x) * torch.log1p(torch.abs(x))
 
 
 def symexp(x: Tensor) -> Tensor:
-    """sign(x) (exp\\|x\\| - 1), the inverse of `symlog`."""
+    """sign(x) (exp(abs(x)) - 1), the inverse of `symlog`."""
     return torch.sign(x) * torch.expm1(torch.abs(x))
 
 

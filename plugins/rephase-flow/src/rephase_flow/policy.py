@@ -23,9 +23,7 @@ class FlowPolicy(nn.Module):
         integrator: The method that takes the substeps.
     """
 
-    def __init__(
-        self, config: FlowPolicyConfig, latent_size: int, action_size: int, integrator: Integrator
-    ) -> None:
+    def __init__(self, config: FlowPolicyConfig, latent_size: int, action_size: int, integrator: Integrator) -> None:
         super().__init__()
         self._config = config
         self._integrator = integrator
@@ -65,6 +63,4 @@ class FlowPolicy(nn.Module):
         self.init_logstd.fill_(self._config.initial_log_std)
 
     def _flow(self, latent: Tensor, start: Tensor) -> Tensor:
-        return integrate(
-            self._integrator, lambda x, tau: self.velocity(latent, x, tau), start, self._config.substeps
-        )
+        return integrate(self._integrator, lambda x, tau: self.velocity(latent, x, tau), start, self._config.substeps)

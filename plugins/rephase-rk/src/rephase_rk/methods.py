@@ -18,9 +18,7 @@ HEUN = ButcherTableau(2, ((), (_ONE,)), (_HALF, _HALF))
 MIDPOINT = ButcherTableau(2, ((), (_HALF,)), (_ZERO, _ONE))
 """The explicit midpoint rule, also called modified Euler (Runge, 1895): order 2, two stages."""
 
-RK4 = ButcherTableau(
-    4, ((), (_HALF,), (_ZERO, _HALF), (_ZERO, _ZERO, _ONE)), (_SIXTH, _THIRD, _THIRD, _SIXTH)
-)
+RK4 = ButcherTableau(4, ((), (_HALF,), (_ZERO, _HALF), (_ZERO, _ZERO, _ONE)), (_SIXTH, _THIRD, _THIRD, _SIXTH))
 """The classical Runge-Kutta method (Kutta, 1901): order 4, four stages."""
 
 
