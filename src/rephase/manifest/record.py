@@ -1,0 +1,172 @@
+"""What one run measured, with everything needed to say where it came from.
+
+A record is written once, by machine, as JSON with sorted keys, and carries the digest of its own content, so that a
+later change of a single figure is seen. Nothing is judged here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from attrs import field, frozen
+
+from rephase.errors import InvalidRecord, ManifestError
+from rephase.manifest.hashing import digest_of, plain
+from rephase.manifest.outcomes import Outcome
+from rephase.manifest.phase import Run
+from rephase.manifest.reading import structure
+
+__all__ = ["RECORD_SCHEMA", "CurvePoint", "Record", "format_record", "read_record"]
+
+RECORD_SCHEMA = 1
+"""Version of the record's shape that this code reads and writes."""
+
+
+def _read_only(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
+    return MappingProxyType(dict(mapping))
+
+
+@frozen(kw_only=True)
+class CurvePoint:
+    """One evaluation on the way, or the last one.
+
+    Args:
+        epoch: Updates done.
+        reward: Mean return of the episodes, points.
+        episode_returns: Return of each episode.
+        predicted_return: Return the world model predicts for the same policy; None where nobody asked it.
+    """
+
+    epoch: int
+    reward: float
+    episode_returns: tuple[float, ...]
+    predicted_return: float | None = None
+
+
+@frozen(kw_only=True)
+class Record:
+    """What one run measured.
+
+    Args:
+        schema: Version of the record's shape.
+        phase: Name of the phase.
+        scale: Scale it was run at.
+        config: Name of the config in the phase.
+        task: Name of the task.
+        seed: Seed of the run.
+        manifest_digest: Digest of the phase's manifest.
+        config_digest: Digest of ``resolved``.
+        resolved: Everything that fixed what was computed, as plain values.
+        inputs: Digest of each input file as it was when it was read.
+        reward: Mean return of the evaluation, points.
+        plan_reward: Mean return of the second evaluation; None where there was none.
+        episode_returns: Return of every episode of the evaluation.
+        plan_episode_returns: The same of the second evaluation.
+        curve: Evaluations during training, the last one included.
+        metrics: Columns of training metrics by name, with the column ``epoch`` they belong to.
+        epochs: Epochs trained.
+        policy_file: File beside the record that holds the policy's parameters.
+        policy_sha256: Its digest.
+        grouped_with: Labels of the runs it was trained with as one program, itself included.
+        attempt: Which attempt this was, from 1.
+        resumed: Whether it went on from a checkpoint of an earlier attempt.
+        wall_seconds: Time spent training and evaluating over all attempts, shared by the runs trained together.
+        provenance: Code, plugins, machine and job, as plain values.
+    """
+
+    schema: int = RECORD_SCHEMA
+    phase: str
+    scale: str
+    config: str
+    task: str
+    seed: int
+    manifest_digest: str
+    config_digest: str
+    resolved: Mapping[str, Any] = field(converter=_read_only)
+    inputs: Mapping[str, str] = field(converter=_read_only)
+    reward: float
+    plan_reward: float | None = None
+    episode_returns: tuple[float, ...]
+    plan_episode_returns: tuple[float, ...] = ()
+    curve: tuple[CurvePoint, ...] = ()
+    metrics: Mapping[str, tuple[float, ...]] = field(factory=dict, converter=_read_only)
+    epochs: int
+    policy_file: str = ""
+    policy_sha256: str = ""
+    grouped_with: tuple[str, ...] = ()
+    attempt: int = 1
+    resumed: bool = False
+    wall_seconds: float = 0.0
+    provenance: Mapping[str, Any] = field(factory=dict, converter=_read_only)
+
+    @property
+    def run(self) -> Run:
+        """The run it is about."""
+        return Run(self.config, self.task, self.seed)
+
+    @property
+    def outcome(self) -> Outcome:
+        """The part a verdict looks at."""
+        machine = self.provenance.get("machine", {})
+        gpu = machine.get("gpu") or {}
+        return Outcome(
+            config=self.config,
+            task=self.task,
+            seed=self.seed,
+            reward=self.reward,
+            plan_reward=self.plan_reward,
+            episode_returns=self.episode_returns,  # type: ignore[arg-type]  # a converter's generic
+            plan_episode_returns=self.plan_episode_returns,  # type: ignore[arg-type]
+            job=str(self.provenance.get("job", "")),
+            hardware=str(gpu.get("name") or machine.get("cpu", "")),
+            epochs=self.epochs,
+            config_digest=self.config_digest,
+        )
+
+
+def format_record(record: Record) -> str:
+    """Return a record's file: JSON with sorted keys, its own digest included.
+
+    Raises:
+        ValueError: A number is not finite, which JSON cannot say.
+    """
+    content = plain(record)
+    content["digest"] = digest_of(record)
+    return json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n"
+
+
+def read_record(path: Path) -> Record:
+    """Read a record.
+
+    Args:
+        path: The file.
+
+    Returns:
+        What it says.
+
+    Raises:
+        InvalidRecord: It is missing, not one this version wrote, or was changed after it was written.
+    """
+    remedy = "move its folder away and run it again"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidRecord(f"cannot be read ({error.strerror})", where=str(path), remedy=remedy) from error
+    except ValueError as error:
+        raise InvalidRecord(f"is not JSON ({error})", where=str(path), remedy=remedy) from error
+    if not isinstance(content, dict):
+        raise InvalidRecord("is not a record", where=str(path), remedy=remedy)
+    if content.get("schema") != RECORD_SCHEMA:
+        problem = f"has schema {content.get('schema')!r}, this version reads schema {RECORD_SCHEMA}"
+        raise InvalidRecord(problem, where=str(path), remedy="read it with the version of rephase that wrote it")
+    written = content.pop("digest", None)
+    if digest_of(content) != written:
+        raise InvalidRecord("was changed after it was written", where=str(path), remedy=remedy)
+    try:
+        return structure(content, Record, str(path))
+    except ManifestError as error:
+        raise InvalidRecord(f"is not a record: {error.problems[0]}", where=str(path), remedy=remedy) from error
