@@ -26,7 +26,7 @@ _LOGGED_CAPACITY = 24_000
 """Episodes the logged code kept of one chunk at most."""
 
 _KEPT_DRAWS = 4096
-"""Draws from one file before its pages are given back: each may map 64 KiB around what it touches, 256 MiB in all."""
+"""Draws from a store before its pages are given back: each may map 64 KiB around what it touches, 256 MiB in all."""
 
 
 @frozen(eq=False)
@@ -61,7 +61,8 @@ class EpisodeStore:
         self.index: StoreIndex
         self.index, self.digest = read_index(folder)
         self._entries = {entry.task: entry for entry in self.index.tasks}
-        self._episodes = {entry.task: _Episodes(folder, entry) for entry in self.index.tasks}
+        pages = _Pages()
+        self._episodes = {entry.task: _Episodes(folder, entry, pages) for entry in self.index.tasks}
 
     @property
     def tasks(self) -> tuple[int, ...]:
@@ -181,11 +182,33 @@ class EpisodeStore:
         return self._episodes[task]
 
 
+class _Pages:
+    """Counts what all files of a store have brought into memory, and gives it back before it is much."""
+
+    def __init__(self) -> None:
+        self._maps: list[mmap.mmap] = []
+        self._draws = 0
+
+    def watch(self, mapped: mmap.mmap) -> None:
+        """Look after one more file."""
+        # Stretches are far apart: reading ahead would only fill memory.
+        mapped.madvise(mmap.MADV_RANDOM)
+        self._maps.append(mapped)
+
+    def count(self, draws: int) -> None:
+        """Note that ``draws`` places were read."""
+        self._draws += draws
+        if self._draws >= _KEPT_DRAWS:
+            for mapped in self._maps:
+                mapped.madvise(mmap.MADV_DONTNEED)
+            self._draws = 0
+
+
 class _Episodes:
     """The three mapped arrays of one task."""
 
-    def __init__(self, folder: Path, entry: TaskEntry) -> None:
-        self.observations, self.actions, self.rewards = (_MappedArray(folder, array) for array in entry.arrays)
+    def __init__(self, folder: Path, entry: TaskEntry, pages: _Pages) -> None:
+        self.observations, self.actions, self.rewards = (_MappedArray(folder, array, pages) for array in entry.arrays)
         self._where = f"{folder}, task {entry.task}"
         self._steps = entry.rewards.shape[1]
         self._count = entry.episodes
@@ -210,7 +233,7 @@ class _Episodes:
 class _MappedArray:
     """A float32 ``.npy`` file, mapped read-only."""
 
-    def __init__(self, folder: Path, described: ArrayFile) -> None:
+    def __init__(self, folder: Path, described: ArrayFile, pages: _Pages) -> None:
         path = folder / described.file
         try:
             with path.open("rb") as file:
@@ -223,21 +246,17 @@ class _MappedArray:
         size = start + 4 * int(np.prod(described.shape))
         if shape != described.shape or dtype != np.dtype("<f4") or len(self._map) != size:
             raise _damaged(path, f"has {len(self._map)} bytes of shape {shape}, expected {size} of {described.shape}")
-        # Stretches are far apart: reading ahead would only fill memory.
-        self._map.madvise(mmap.MADV_RANDOM)
+        pages.watch(self._map)
+        self._pages = pages
         self._array: NDArray[np.float32] = np.frombuffer(self._map, dtype="<f4", offset=start).reshape(shape)
-        self._touched = 0
 
     def take(self, episode: NDArray[np.int64], rows: NDArray[np.int64]) -> Tensor:
         """Copy out the rows (..., B) of the episodes (B,)."""
         parts = []
-        for few in range(0, len(episode), _KEPT_DRAWS):
+        for few in range(0, max(1, len(episode)), _KEPT_DRAWS):
             some = slice(few, few + _KEPT_DRAWS)
             parts.append(torch.from_numpy(self._array[episode[some], rows[..., some]]))
-            self._touched += len(episode[some])
-            if self._touched >= _KEPT_DRAWS:
-                self._map.madvise(mmap.MADV_DONTNEED)
-                self._touched = 0
+            self._pages.count(len(episode[some]))
         return torch.cat(parts, rows.ndim - 1)
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from chunk_files import ROWS, SPACES, fields, write
 
 from rephase.engine.store.chunks import open_chunk, spans, tasks_of
 from rephase.engine.unpickling import verified
 from rephase.errors import DatasetError, InputMismatch
 from rephase.manifest.hashing import file_digest
-from chunk_files import ROWS, SPACES, fields, write
 
 FIXTURES = Path(__file__).parents[3] / "data" / "dataset"
 WRITTEN = sorted(FIXTURES.glob("tensordict-*.pt"))

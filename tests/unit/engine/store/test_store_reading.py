@@ -70,6 +70,7 @@ def test_draws_depend_on_the_generator_alone(store: EpisodeStore) -> None:
 
 
 def test_a_draw_over_all_tasks_is_even(store: EpisodeStore) -> None:
+    assert store.draw(1, 3, seeded())[3].tolist() == [3]
     observations, actions, rewards, task = store.draw(5, 3, seeded())
     assert task.tolist() == [3, 3, 3, 4, 4]
     assert (observations.shape, actions.shape, rewards.shape) == ((4, 5, 24), (3, 5, 6), (3, 5))
