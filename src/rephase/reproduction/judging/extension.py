@@ -1,11 +1,12 @@
 """The one remedy of an inconclusive phase, declared before anything ran: fresh seeds up to six a cell, then final.
 
-Which seeds is fixed here and not chosen by anybody, so that nobody can go on until a result pleases.
+Which seeds is fixed by the manifest, or here, and chosen by nobody afterwards, so that nobody can go on until a result
+pleases.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from attrs import frozen
 
@@ -14,8 +15,8 @@ from rephase.reproduction.judging.integrity import Run
 
 __all__ = ["FRESH_SEEDS", "Extension", "extension_of"]
 
-FRESH_SEEDS = (789, 1011, 1213, 1415, 1617, 1819, 2021, 2223, 2425, 2627, 2829, 3031)
-"""Seeds an extension takes from, in this order, leaving out those a phase already declares."""
+FRESH_SEEDS = (789, 1011, 1213, 1415, 1617, 1819)
+"""Seeds an extension takes where the manifest names none, in this order, leaving out those already declared."""
 
 
 @frozen(kw_only=True)
@@ -31,20 +32,21 @@ class Extension:
     runs: tuple[Run, ...]
 
 
-def extension_of(declared: Iterable[Run]) -> Extension:
+def extension_of(declared: Iterable[Run], fresh_seeds: Sequence[int] = FRESH_SEEDS) -> Extension:
     """Return the runs that complete the declared ones to six seeds a cell.
 
     Args:
         declared: Runs the manifest declares.
+        fresh_seeds: Seeds to take, in order; the manifest's own, where it names some.
 
     Returns:
-        The fresh seeds and runs; empty where every cell has six seeds.
+        The fresh seeds and runs; empty where every cell has six seeds or no fresh seed is left.
     """
     cells: dict[tuple[str, str], set[int]] = {}
     for config, task, seed in declared:
         cells.setdefault((config, task), set()).add(seed)
     used = set().union(*cells.values()) if cells else set()
-    fresh = [seed for seed in FRESH_SEEDS if seed not in used]
+    fresh = [seed for seed in fresh_seeds if seed not in used]
     runs = [
         (*cell, seed)
         for cell, seeds in sorted(cells.items())

@@ -11,12 +11,12 @@ from typing import Any
 from attrs import frozen
 
 from rephase.manifest.outcomes import Outcome, RecordedOutcomes
-from rephase.manifest.rules import SEEDS_FOR_K_LARGE, VerdictRules
+from rephase.manifest.rules import VerdictRules
 from rephase.reproduction.judging.aggregates import AggregateVerdict, judge_aggregates
 from rephase.reproduction.judging.cells import Cell, CellVerdict, judge_cells
 from rephase.reproduction.judging.claims import Claim, ClaimVerdict, Seeds, claims_of, judge_claims
 from rephase.reproduction.judging.decisions import EXIT_CODES, Decision
-from rephase.reproduction.judging.extension import Extension, extension_of
+from rephase.reproduction.judging.extension import FRESH_SEEDS, Extension, extension_of
 from rephase.reproduction.judging.integrity import Breach, Run, broken_cells, check_outcomes
 from rephase.reproduction.judging.plain import plain
 from rephase.reproduction.judging.replay import Replay
@@ -75,6 +75,7 @@ def judge_phase(
     rules: VerdictRules,
     *,
     runs: Iterable[Run] | None = None,
+    extension_seeds: Sequence[int] = FRESH_SEEDS,
     claims: Sequence[Claim] | None = None,
     config_digests: Mapping[str, str] | None = None,
     breaches: Sequence[Breach] = (),
@@ -88,6 +89,7 @@ def judge_phase(
         reproduced: Measured outcomes, one a run, in any order.
         rules: The numbers to judge by, as the manifest declared them.
         runs: Runs the manifest declares; None takes those that are recorded.
+        extension_seeds: Seeds declared beforehand for the one extension of an inconclusive phase; may be none.
         claims: Claims to judge; None takes those the record makes.
         config_digests: Digest of each method's resolved configuration, to bind names to what was run.
         breaches: Integrity breaches found elsewhere, such as by `check_pins`.
@@ -99,7 +101,7 @@ def judge_phase(
     """
     judged = recorded.judged
     declared = set(runs) if runs is not None else {outcome.run for outcome in judged}
-    extra = extension_of(declared)
+    extra = extension_of(declared, extension_seeds)
     if {outcome.run for outcome in reproduced} & set(extra.runs):
         declared |= set(extra.runs)  # the extension is declared beforehand; once begun, all of it must be run
     found = (*breaches, *check_outcomes(judged, reproduced, declared, config_digests))
@@ -121,7 +123,7 @@ def judge_phase(
         cells=cells,
         aggregates=aggregates,
         claims=judge_claims(stated, *seeds),
-        extension=_remedy(decision, declared),
+        extension=_remedy(decision, declared, extension_seeds),
         notes=tuple(notes),
     )
 
@@ -153,15 +155,9 @@ def _decide(
     return Decision.PASS, f"in all {len(cells)} cells a shift large enough to matter is excluded"
 
 
-def _remedy(decision: Decision, declared: set[Run]) -> Extension | None:
-    if decision is not Decision.INCONCLUSIVE:
-        return None
-    seeds_a_cell: dict[Cell, int] = {}
-    for config, task, _ in declared:
-        seeds_a_cell[config, task] = seeds_a_cell.get((config, task), 0) + 1
-    if min(seeds_a_cell.values(), default=SEEDS_FOR_K_LARGE) >= SEEDS_FOR_K_LARGE:
-        return None
-    return extension_of(declared)
+def _remedy(decision: Decision, declared: set[Run], extension_seeds: Sequence[int]) -> Extension | None:
+    extension = extension_of(declared, extension_seeds)
+    return extension if decision is Decision.INCONCLUSIVE and extension.runs else None
 
 
 def _values(outcomes: Sequence[Outcome]) -> dict[Cell, list[float]]:

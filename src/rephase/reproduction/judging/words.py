@@ -83,7 +83,7 @@ def _remedy(verdict: PhaseVerdict) -> list[str]:
     if verdict.decision is not Decision.INCONCLUSIVE:
         return []
     if verdict.extension is None:
-        return ["this is final: the phase has the six seeds a cell that were declared beforehand"]
+        return ["this is final: every seed that was declared beforehand is in"]
     seeds = ", ".join(map(str, verdict.extension.seeds))
     return [f"the declared remedy: {len(verdict.extension.runs)} more runs with seeds {seeds}, after which it is final"]
 
