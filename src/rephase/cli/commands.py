@@ -27,4 +27,5 @@ class Command:
 
 COMMANDS: tuple[Command, ...] = (
     Command("plugins", "rephase.cli.plugins", "List the installed parts, who offers them and what failed to load."),
+    Command("tasks", "rephase.cli.tasks", "List the 30 tasks with their sizes, steps and origin."),
 )

@@ -11,7 +11,7 @@ from attrs import frozen
 from rephase.errors import UnknownName
 from rephase.protocols import Spaces
 
-__all__ = ["ACTION_REPEAT", "EPISODE_STEPS", "SPACES", "TASKS", "Task", "find_task"]
+__all__ = ["ACTION_REPEAT", "EPISODE_STEPS", "SPACES", "TASKS", "Task", "find_task", "task_rows"]
 
 ACTION_REPEAT = 2
 """Control steps in one agent step, all with the same action."""
@@ -165,3 +165,22 @@ def find_task(name: str) -> Task:
     if task is None:
         raise UnknownName("task", name, tuple(_BY_NAME), listing="rephase tasks")
     return task
+
+
+def task_rows() -> list[dict[str, str | int | float]]:
+    """Return what ``rephase tasks`` lists: one row a task, in the order of the indices; times in seconds."""
+    return [
+        {
+            "index": task.index,
+            "name": task.name,
+            "domain": task.domain,
+            "observation_size": task.observation_size,
+            "action_size": task.action_size,
+            "physics_step": task.time_step,
+            "substeps": task.substeps,
+            "agent_step": round(task.agent_step, 9),
+            "reward": "sparse" if task.sparse else "smooth",
+            "origin": "custom" if task.custom else "stock",
+        }
+        for task in TASKS
+    ]
