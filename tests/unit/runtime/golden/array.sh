@@ -1,0 +1,77 @@
+#!/bin/bash
+# phase3 at scale logged, array baseline; written by rephase submit
+# Index of a task and the run it is:
+#   0  baseline/reacher-easy/seed-42
+#   1  baseline/reacher-easy/seed-123
+#   2  baseline/reacher-easy/seed-456
+#   3  baseline/walker-stand/seed-42
+#   4  baseline/walker-stand/seed-123
+#   5  baseline/walker-stand/seed-456
+#   6  baseline/cheetah-run/seed-42
+#   7  baseline/cheetah-run/seed-123
+#   8  baseline/cheetah-run/seed-456
+#SBATCH --job-name=rephase-phase3-logged-baseline
+#SBATCH --partition=ice-gpu
+#SBATCH --account=coc
+#SBATCH --nodes=1
+#SBATCH --ntasks=1
+#SBATCH --cpus-per-task=16
+#SBATCH --mem=450GB
+#SBATCH --time=16:00:00
+#SBATCH --gres=gpu:H100:1
+#SBATCH --array=0-8%4
+#SBATCH --requeue
+#SBATCH --open-mode=append
+#SBATCH --signal=B:USR1@300
+#SBATCH --output=/scratch/runs/logs/%x-%A_%a.log
+set -u
+
+image=/scratch/images/rephase.sif
+digest=abababababababababababababababababababababababababababababababab
+# A file that was rebuilt under the same name is another image.
+if ! echo "$digest  $image" | sha256sum --check --status; then
+    echo "rephase: $image is missing or is not the image that was submitted (sha256:$digest)" >&2
+    exit 3
+fi
+
+# The container starts from a clean environment and is told these by name.
+export APPTAINERENV_REPHASE_IMAGE_DIGEST=sha256:abababababababababababababababababababababababababababababababab
+export APPTAINERENV_PYTHONNOUSERSITE=1
+export APPTAINERENV_PYTHONUNBUFFERED=1
+for name in CUDA_VISIBLE_DEVICES SLURM_JOB_ID SLURM_ARRAY_JOB_ID SLURM_ARRAY_TASK_ID SLURM_JOB_PARTITION SLURMD_NODENAME SLURM_RESTART_COUNT SLURM_CPUS_PER_TASK; do
+    [ -z "${!name+set}" ] || export "APPTAINERENV_$name=${!name}"
+done
+# Apptainer says nothing when it is asked for a GPU and there is none, so look first.
+gpu=()
+if nvidia-smi -L >/dev/null 2>&1; then gpu=(--nv); fi
+
+# USR1: the time is nearly up. TERM: the job was cancelled. Either way the run writes its checkpoint first.
+asked=
+pass_on() {
+    asked=$1
+    kill -s "$1" "$payload" 2>/dev/null
+}
+payload=
+trap 'pass_on USR1' USR1
+trap 'pass_on TERM' TERM
+
+apptainer run ${gpu[@]+"${gpu[@]}"} --cleanenv --no-home --no-mount cwd --pwd / --bind /scratch/clone:/scratch/clone:ro --bind /scratch/runs:/scratch/runs:rw \
+    "$image" run phase3 --scale logged --config baseline --index "$SLURM_ARRAY_TASK_ID" &
+payload=$!
+# A signal ends `wait` early, so wait until the run is really gone.
+while kill -0 "$payload" 2>/dev/null; do wait "$payload"; done
+wait "$payload"
+code=$?
+
+restarts=${SLURM_RESTART_COUNT:-0}
+again=
+if [ "$code" -ne 0 ] && [ "$asked" = USR1 ] && [ "$restarts" -lt 50 ]; then
+    again="the time is nearly up"
+elif [ "$code" -gt 128 ] && [ "$code" -ne 130 ] && [ -z "$asked" ] && [ "$restarts" -lt 3 ]; then
+    again="the run was killed (exit code $code)"
+fi
+if [ -n "$again" ]; then
+    echo "rephase: $again; back into the queue, the run goes on from its checkpoint" >&2
+    scontrol requeue "$SLURM_JOB_ID"
+fi
+exit "$code"
