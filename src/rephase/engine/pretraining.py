@@ -38,6 +38,8 @@ class Pretraining:
         dynamics_weight: Weight of the transition loss.
         reward_weight: Weight of the reward loss.
         grad_norm: Largest joint gradient norm.
+        padding_noise: Padded action entries are drawn from U(-x, x), so that the model learns that they do nothing;
+            0 sets them to zero.
     """
 
     steps: int = field(default=6_000, validator=_positive)
@@ -50,6 +52,7 @@ class Pretraining:
     dynamics_weight: float = field(default=20.0, validator=validators.ge(0))
     reward_weight: float = field(default=0.1, validator=validators.ge(0))
     grad_norm: float = field(default=20.0, validator=_above_zero)
+    padding_noise: float = field(default=0.0, validator=validators.ge(0))
 
     def learning_rate(self, step: int) -> float:
         """Learning rate of update ``step``, 0-based."""
@@ -113,7 +116,7 @@ class Pretrainer:
         world_model: The model; trained in place.
         pool: The episodes.
         settings: How to fit.
-        spaces: Sizes of the task suite; padded action entries are set to zero.
+        spaces: Sizes of the task suite; tell which action entries are padding.
         generator: Source of all randomness.
     """
 
@@ -189,9 +192,12 @@ class Pretrainer:
         shape = self._model.transition_noise_shape(task.shape[0])
         noise = None if shape is None else torch.rand(settings.horizon, *shape, generator=self._generator)
         self._optimiser.zero_grad()
-        loss = world_model_loss(
-            self._model, observation, action, reward, task, noise, self._algorithm, self._masks[task]
-        )
+        mask = self._masks[task]
+        action = action * mask
+        if settings.padding_noise:
+            drawn = torch.rand(action.shape, generator=self._generator) * 2 - 1
+            action = action + settings.padding_noise * drawn * (1 - mask)
+        loss = world_model_loss(self._model, observation, action, reward, task, noise, self._algorithm)
         loss.total.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self._module.parameters(), settings.grad_norm)
         self._optimiser.step()
