@@ -244,7 +244,7 @@ def clip_by_run(parameters: Iterable[nn.Parameter], largest: float) -> Tensor:
         The norms before, (R,).
     """
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    norms = torch.linalg.vector_norm(torch.stack([gradient.flatten(1).norm(dim=1) for gradient in gradients]), dim=0)
+    norms: Tensor = torch.linalg.vector_norm(torch.stack([gradient.flatten(1).norm(dim=1) for gradient in gradients]), dim=0)
     scale = (largest / (norms + 1e-6)).clamp(max=1.0)
     for gradient in gradients:
         gradient.mul_(scale.view(-1, *[1] * (gradient.ndim - 1)))

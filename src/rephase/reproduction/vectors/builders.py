@@ -12,7 +12,7 @@ from rephase.manifest.algorithm import Algorithm
 from rephase.manifest.reading import structure
 from rephase.plugins import Kind
 from rephase.plugins.registry import Registry
-from rephase.protocols import Integrator
+from rephase.protocols import Integrator, Spaces
 from rephase.reproduction.vectors.file import ReferenceFile
 
 __all__ = ["Builder", "is_flow"]
@@ -29,6 +29,13 @@ class Builder:
     def __init__(self, file: ReferenceFile, registry: Registry) -> None:
         self.file = file
         self._registry = registry
+
+    def knows(self, integrator: str) -> bool:
+        """Whether an integrator of this name is installed; none named counts as known."""
+        try:
+            return not integrator or self.integrator(integrator) is not None
+        except UsageError:
+            return False
 
     def integrator(self, name: str) -> Integrator:
         """An integrator by its name in the file."""
@@ -48,29 +55,30 @@ class Builder:
         parameters = file.parameters("wm")
         sizes = {
             "latent_size": file.setting("latent_dim"),
-            "encoder_units": file.setting("encoder_units"),
-            "units": file.setting("units"),
+            "encoder_units": file.sizes("encoder_units"),
+            "units": file.sizes("units"),
             "task_size": file.setting("task_dim"),
             "bins": file.setting("num_bins"),
-            "lowest": file.setting("vmin"),
-            "highest": file.setting("vmax"),
+            "lowest": file.number("vmin"),
+            "highest": file.number("vmax"),
             "simnorm": file.setting("simnorm_dim"),
         }
+        spaces = self._spaces(parameters)
         if not is_flow(parameters):
-            return self._part(Kind.WORLD_MODEL, "mlp", sizes, (file.spaces(), None), parameters)
+            return self._part(Kind.WORLD_MODEL, "mlp", sizes, (spaces, None), parameters)
         method = self.integrator(integrator or file.setting("flow_integrator_wm"))
         sizes["substeps"] = substeps or file.setting("flow_substeps_wm")
         sizes["velocity_head"] = "as-logged" if _ends_in_norm(parameters) else "corrected"
         sizes["tau"] = "midpoint" if midpoint else "uniform"
-        return self._part(Kind.WORLD_MODEL, "flow", sizes, (file.spaces(), method), parameters)
+        return self._part(Kind.WORLD_MODEL, "flow", sizes, (spaces, method), parameters)
 
     def policy(self, integrator: str = "", substeps: int = 0) -> Any:
         """The file's policy with its parameters; integrator and substeps as for `world_model`."""
         file = self.file
         parameters = file.parameters("actor")
-        settings: dict[str, Any] = {"units": file.setting("actor_units")}
+        settings: dict[str, Any] = {"units": file.sizes("actor_units")}
         if file.has("cfg/min_logstd"):
-            settings["lowest_log_std"] = file.setting("min_logstd")
+            settings["lowest_log_std"] = file.number("min_logstd")
         sizes = (file.setting("latent_dim"), file.setting("act_dim"))
         if "logstd" in parameters:
             return self._part(Kind.POLICY, "gaussian-mlp", settings, (*sizes, None), parameters)
@@ -84,7 +92,7 @@ class Builder:
         critics = CriticEnsembles(
             1,
             self.file.setting("latent_dim"),
-            self.file.setting("critic_units"),
+            self.file.sizes("critic_units"),
             parameters["params.0"].shape[0],
             self.file.dtype,
         )
@@ -111,18 +119,27 @@ class Builder:
             "critic_batches": "critic_batches",
             "finetune_world_model": "finetune_wm",
         }
-        settings = {ours: self.file.setting(theirs) for ours, theirs in stated.items() if self.file.has(f"cfg/{theirs}")}
+        settings = {
+            ours: self.file.setting(theirs) for ours, theirs in stated.items() if self.file.has(f"cfg/{theirs}")
+        }
         betas = {"actor_betas": "actor_critic_betas", "critic_betas": "actor_critic_betas", "model_betas": "wm_betas"}
         for ours, theirs in betas.items():
             if self.file.has(f"cfg/{theirs}"):
                 settings[ours] = tuple(self.file.setting(theirs))
         return Algorithm(**(settings | changes))
 
+    def _spaces(self, parameters: dict[str, Tensor]) -> Spaces:
+        """The file's task suite, as many tasks as the embedding table has rows."""
+        spaces = self.file.spaces()
+        rows = parameters["_task_emb.weight"].shape[0] if "_task_emb.weight" in parameters else spaces.tasks
+        sizes = (spaces.action_sizes + (spaces.action,) * rows)[:rows]
+        return Spaces(spaces.observation, spaces.action, sizes)
+
     def _part(
         self, kind: Kind, name: str, settings: dict[str, Any], sizes: tuple[Any, ...], parameters: dict[str, Tensor]
     ) -> nn.Module:
         offer = self._registry.find(kind, name, where=self.file.name).offer
-        config = structure(settings, offer.config, self.file.name)
+        config: Any = structure(settings, offer.config, self.file.name)
         module: nn.Module = offer.load()(config, *sizes)
         module.to(self.file.device, self.file.dtype)
         # Some files carry one network of a part only; a parameter the part does not know is an error.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -37,17 +39,13 @@ class ReferenceFile:
         self.name = path.name
         self.dtype = dtype
         self.device = device
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                self._arrays = {key: archive[key] for key in archive.files}
-        except (OSError, ValueError) as error:
-            raise UsageError(
-                f"cannot be read as a NumPy archive ({error})", where=str(path), remedy="fetch the file again"
-            ) from error
+        self._arrays = _read(path)
         self._results = "out64/" if dtype == torch.float64 else "out/"
         if not any(key.startswith(self._results) for key in self._arrays):
             raise UsageError(
-                f"holds no results under '{self._results}'", where=str(path), remedy="is it a reference file?"
+                f"holds no results under '{self._results}'",
+                where=str(path),
+                remedy="name a folder of reference files, or another --dtype",
             )
 
     def setting(self, name: str) -> Any:
@@ -57,14 +55,24 @@ class ReferenceFile:
             raise UsageError(f"holds no '{key}', which its quantities need", where=self.name)
         return self._arrays[key].tolist()
 
+    def number(self, name: str) -> float:
+        """A hyper-parameter that is a real number, however the file stores it."""
+        return float(self.setting(name))
+
+    def sizes(self, name: str) -> list[int]:
+        """A hyper-parameter that is a list of sizes; a lone number is a list of one."""
+        value = self.setting(name)
+        return [int(size) for size in (value if isinstance(value, list) else [value])]
+
     def has(self, key: str) -> bool:
         """Whether the file holds an array of this full key, such as ``in/z``."""
         return key in self._arrays
 
     def tensor(self, key: str) -> Tensor:
-        """An input or parameter as a tensor; integers stay int64."""
-        array = self._arrays[key]
-        tensor = torch.from_numpy(np.array(array))
+        """An input or parameter as a tensor; integers stay int64. Raises `UsageError` when the file lacks it."""
+        if key not in self._arrays:
+            raise UsageError(f"holds no '{key}', which its quantities need", where=self.name)
+        tensor = torch.from_numpy(np.array(self._arrays[key]))
         if tensor.is_floating_point():
             tensor = tensor.to(self.dtype)
         return tensor.to(self.device)
@@ -82,9 +90,16 @@ class ReferenceFile:
         """Expected quantities whose whole name matches a pattern."""
         return [match for name in self.results() if (match := re.fullmatch(pattern, name))]
 
+    def count(self, pattern: str) -> int:
+        """How many inputs match a pattern with the number of a call, such as ``in/call{}/obs``, counted from 0."""
+        number = 0
+        while self.has(pattern.format(number)):
+            number += 1
+        return number
+
     def spaces(self) -> Spaces:
         """Sizes of the task suite the file was made with."""
-        return Spaces(self.setting("obs_dim"), self.setting("act_dim"), tuple(self.setting("action_dims")))
+        return Spaces(self.setting("obs_dim"), self.setting("act_dim"), tuple(self.sizes("action_dims")))
 
     def compare(self, found: Mapping[str, Tensor]) -> list[Check]:
         """Hold recomputed quantities against every expected one.
@@ -100,8 +115,11 @@ class ReferenceFile:
         return [self._check(name, found.get(name), tolerance) for name in self.results()]
 
     def _check(self, name: str, found: Tensor | None, tolerance: float) -> Check:
-        expected = self._arrays[self._results + name].astype(np.float64)
+        stored = self._arrays[self._results + name]
         missing = float("inf")
+        if stored.dtype.kind not in "bifu":
+            return Check(self.name, name, missing, missing, tolerance, False)
+        expected = stored.astype(np.float64)
         if found is None or found.numel() != expected.size or tuple(found.shape) not in _shapes(expected):
             return Check(self.name, name, missing, missing, tolerance, False)
         difference = np.abs(found.detach().cpu().double().numpy().reshape(expected.shape) - expected)
@@ -109,6 +127,20 @@ class ReferenceFile:
         largest = float(np.abs(expected).max(initial=0.0))
         max_rel = max_abs / largest if largest > 0 else max_abs
         return Check(self.name, name, max_abs, max_rel, tolerance, bool(max_rel <= tolerance))
+
+
+def _read(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+    try:
+        # Opened here: numpy leaves a file open that turns out not to be a whole archive.
+        with path.open("rb") as stream:
+            archive = np.load(stream, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
+                raise ValueError("it holds a single array")
+            return {key: archive[key] for key in archive.files}
+    except (BadZipFile, EOFError, OSError, ValueError, zlib.error) as error:
+        raise UsageError(
+            f"cannot be read as a NumPy archive ({error})", where=str(path), remedy="fetch the file again"
+        ) from error
 
 
 def _shapes(expected: np.ndarray[Any, Any]) -> set[tuple[int, ...]]:

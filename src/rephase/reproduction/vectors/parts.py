@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import torch
@@ -29,6 +30,9 @@ __all__ = [
 
 Found = dict[str, Tensor]
 
+_METHOD = r"([a-z][\w-]*?)_(\d+)"
+"""How quantities name an integrator and its substeps."""
+
 
 def replay_world_model(file: ReferenceFile, builder: Builder) -> Found:
     """Forward passes, decoding and the embedding table of a world model."""
@@ -47,7 +51,6 @@ def replay_world_model(file: ReferenceFile, builder: Builder) -> Found:
         "cat_obs_emb": torch.cat([observations[0], table[task]], -1),
         "encode": model.encode(observations[0], task),
         "encode_seq": sequence,
-        "encode_int_task0": model.encode(observations[0], task[0]),
         "reward_logits": logits,
         "reward_logits_seq": model.reward(sequence[:-1], actions, task),
         "reward_almost_two_hot_inv": expectation(logits, bins).unsqueeze(-1),
@@ -57,19 +60,23 @@ def replay_world_model(file: ReferenceFile, builder: Builder) -> Found:
         "step_reward_logits": logits,
         "action_masks": action_masks(file.spaces()),
     }
+    for match in file.matching(r"encode_int_task(\d+)"):
+        found[match[0]] = model.encode(observations[0], task[int(match[1])])
     if not is_flow(file.parameters("wm")):
         following = model.next(latent, action, task)
         return found | {"next": following, "step_next": following, "next_free": model.next(free, action, task)}
-    tau = file.tensor("in/tau")
-    found["velocity"] = model.velocity(latent, action, tau, task)
-    found["velocity_free"] = model.velocity(free, action, tau, task)
-    wanted = [(match[0], match[1], int(match[2])) for match in file.matching(r"next_([a-z]\w*?)_(\d+)")]
+    if file.has("in/tau"):
+        tau = file.tensor("in/tau")
+        found["velocity"] = model.velocity(latent, action, tau, task)
+        found["velocity_free"] = model.velocity(free, action, tau, task)
+    wanted = [(match[0], match[1], int(match[2])) for match in file.matching(rf"next_{_METHOD}")]
     # What the reference does when no method is named: Heun, one substep for next and two for step.
     wanted += [("next_default_args", "heun", 1), ("step_next", "heun", 2)]
     for name, integrator, substeps in wanted:
-        other = builder.world_model(integrator, substeps)
-        other.constrain(task)
-        found[name] = other.next(latent, action, task)
+        if builder.knows(integrator):
+            other = builder.world_model(integrator, substeps)
+            other.constrain(task)
+            found[name] = other.next(latent, action, task)
     return found
 
 
@@ -77,13 +84,17 @@ def replay_flow_matching(file: ReferenceFile, builder: Builder) -> Found:
     """Flow-matching loss and its gradients, with drawn tau and at the midpoint."""
     found: Found = {}
     action, task = file.tensor("in/a"), file.tensor("in/task")
-    for case, noise in (("uniform", file.tensor("in/tau")), ("midpoint", None)):
+    for case in ("uniform", "midpoint"):
+        noise = file.tensor("in/tau") if case == "uniform" and file.has("in/tau") else None
+        if case == "uniform" and noise is None:
+            continue
         model = builder.world_model(midpoint=noise is None)
         model.constrain(task)
         start, target = (file.tensor(f"in/z_{end}").requires_grad_() for end in ("start", "target"))
-        loss = file.setting("gamma_t") * model.transition_loss(start, target, action, task, noise)
+        loss = file.number("gamma_t") * model.transition_loss(start, target, action, task, noise)
+        along_start, along_target = torch.autograd.grad(loss, (start, target), retain_graph=True)
+        found |= {f"{case}/loss": loss, f"{case}/grad_z_start": along_start, f"{case}/grad_z_target": along_target}
         loss.backward()
-        found |= {f"{case}/loss": loss, f"{case}/grad_z_start": start.grad, f"{case}/grad_z_target": target.grad}
         found |= _gradients(model, f"{case}/grad/")
     return found
 
@@ -92,11 +103,12 @@ def replay_model_loss(file: ReferenceFile, builder: Builder) -> Found:
     """World-model loss and its gradients, for each combination of integrator, substeps and tau in the file."""
     found: Found = {}
     task = file.tensor("in/task")
-    for case in sorted({match[1] for match in file.matching(r"([^/]+)/total")}):
-        words = [] if case == "default" else case.split("_")
-        midpoint = "midpoint" in words
-        integrator, substeps = (words[0], int(words[1])) if words else ("", 0)
-        model = builder.world_model(integrator, substeps, midpoint)
+    for case in sorted({match[1] for match in file.matching(r"([^/]+)/.+")}):
+        words = re.fullmatch(rf"(?:default|{_METHOD})(_midpoint|_uniform)?|(midpoint|uniform)", case)
+        if words is None or not builder.knows(words[1] or ""):
+            continue
+        midpoint = "midpoint" in (words[3] or words[4] or "")
+        model = builder.world_model(words[1] or "", int(words[2] or 0), midpoint)
         model.constrain(task)
         noise = file.tensor("in/tau") if file.has("in/tau") and not midpoint else None
         loss = world_model_loss(
@@ -137,9 +149,11 @@ def replay_flow_policy(file: ReferenceFile, builder: Builder) -> Found:
     policy.constrain()
     start = noise * policy.init_logstd.exp()
     found |= {"logstd_after": policy.init_logstd, "z0": start}
-    for match in file.matching(r"velocity_tau([\d.]+)_at_z0"):
+    for match in file.matching(r"velocity_tau(\d*\.?\d+(?:e-?\d+)?)_at_z0"):
         found[match[0]] = policy.velocity(latent, start, float(match[1]))
-    for match in file.matching(r"(det|sample|forward_sample)_([a-z]\w*?)_(\d+)"):
+    for match in file.matching(rf"(det|sample|forward_sample)_{_METHOD}"):
+        if not builder.knows(match[2]):
+            continue
         other = builder.policy(match[2], int(match[3]))
         other.constrain()
         draw = file.tensor("in/eps2") if match[1] == "forward_sample" else noise
@@ -151,7 +165,7 @@ def replay_critic(file: ReferenceFile, builder: Builder) -> Found:
     """Values of every critic, their minimum, and the critic loss with its gradients."""
     critics = builder.critics()
     values = critics.values(file.tensor("in/z").unsqueeze(0))[0]
-    states = file.tensor("in/batch_obs").flatten(0, 1).unsqueeze(0)
+    states = file.tensor("in/batch_obs").flatten(0, -2).unsqueeze(0)
     wanted = file.tensor("in/batch_target").flatten()
     loss = (critics.values(states) - wanted).square().mean()
     loss.backward()  # type: ignore[no-untyped-call]
@@ -164,9 +178,9 @@ def replay_critic(file: ReferenceFile, builder: Builder) -> Found:
 def replay_targets(file: ReferenceFile, builder: Builder) -> Found:
     """TD(lambda) and one-step targets under every done mask of the file."""
     rewards, values = file.tensor("in/rew"), file.tensor("in/next_values")
-    gamma, lam = file.setting("gamma"), file.setting("lam")
+    gamma, lam = file.number("gamma"), file.number("lam")
     found = {}
-    for match in file.matching(r"(td-lambda|one-step)/(\w+)"):
+    for match in file.matching(r"(td-lambda|one-step)/(.+)"):
         if match[1] == "one-step":
             found[match[0]] = rewards + gamma * values
         else:
@@ -176,15 +190,17 @@ def replay_targets(file: ReferenceFile, builder: Builder) -> Found:
 
 def replay_schedule(file: ReferenceFile, builder: Builder) -> Found:
     """Learning rates and running statistics."""
-    algorithm = builder.algorithm()
-    firsts = (algorithm.actor_lr, algorithm.critic_lr, algorithm.model_lr)
-    epochs = file.tensor("in/epochs").tolist()
-    rates = [[algorithm.learning_rate(first, epoch) for first in firsts] for epoch in epochs]
-    found = {"lrs": torch.tensor(rates, dtype=torch.float64)}
+    found: Found = {}
+    if file.has("in/epochs"):
+        algorithm = builder.algorithm()
+        firsts = (algorithm.actor_lr, algorithm.critic_lr, algorithm.model_lr)
+        epochs = file.tensor("in/epochs").tolist()
+        rates = [[algorithm.learning_rate(first, epoch) for first in firsts] for epoch in epochs]
+        found["lrs"] = torch.tensor(rates, dtype=torch.float64)
     statistics = RunningStatistics(1, file.dtype, file.device)
-    for match in file.matching(r"rms(\d+)/mean"):
-        statistics.update(file.tensor(f"in/rms_x{match[1]}").unsqueeze(0))
-        found |= statistics_found(statistics, f"rms{match[1]}/")
+    for number in range(file.count("in/rms_x{}")):
+        statistics.update(file.tensor(f"in/rms_x{number}").unsqueeze(0))
+        found |= statistics_found(statistics, f"rms{number}/")
     return found
 
 

@@ -26,8 +26,9 @@ _KINDS: tuple[tuple[str, Callable[[ReferenceFile, Builder], parts.Found]], ...] 
     ("params/actor/init_logstd", parts.replay_flow_policy),
     ("in/batch_target", parts.replay_critic),
     ("in/epochs", parts.replay_schedule),
+    ("in/rms_x0", parts.replay_schedule),
 )
-"""The first key a file holds decides; targets are told apart from losses by their done masks."""
+"""The first key a file holds decides; targets are told apart from losses by their results."""
 
 
 def replay_folder(folder: Path, registry: Registry, dtype: torch.dtype, device: str = "cpu") -> tuple[Check, ...]:
@@ -57,10 +58,25 @@ def replay_folder(folder: Path, registry: Registry, dtype: torch.dtype, device: 
 def replay_file(path: Path, registry: Registry, dtype: torch.dtype, device: str = "cpu") -> list[Check]:
     """Replay one reference file; arguments and errors as for `replay_folder`."""
     file = ReferenceFile(path, dtype, device)
-    builder = Builder(file, registry)
-    if file.has("in/done_all_ones") or file.matching(r"td-lambda/\w+"):
-        return file.compare(parts.replay_targets(file, builder))
+    replay = _replay_of(file)
+    try:
+        return file.compare(replay(file, Builder(file, registry)))
+    except (IndexError, RuntimeError, ValueError) as error:
+        # What torch raises when shapes, indices or settings of a file contradict each other.
+        first = str(error.args[0] if error.args else error).strip().partition("\n")[0]
+        raise UsageError(
+            f"holds arrays or settings that do not fit together ({first})",
+            where=str(path),
+            remedy="fetch the file again, or make it anew",
+        ) from error
+
+
+def _replay_of(file: ReferenceFile) -> Callable[[ReferenceFile, Builder], parts.Found]:
+    if file.matching(r"(td-lambda|one-step)/.+"):
+        return parts.replay_targets
     for key, replay in _KINDS:
         if file.has(key):
-            return file.compare(replay(file, builder))
-    raise UsageError("is no kind of reference file this version knows", where=str(path))
+            return replay
+    raise UsageError(
+        "is no kind of reference file this version knows", where=file.name, remedy="keep other files elsewhere"
+    )

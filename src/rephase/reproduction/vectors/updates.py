@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -19,7 +21,7 @@ __all__ = ["replay_policy_loss", "replay_updates"]
 def replay_policy_loss(file: ReferenceFile, builder: Builder) -> Found:
     """Successive actor losses with their gradients, with and without detached policy inputs."""
     found: Found = {}
-    calls = len(file.matching(r"call\d+/z"))
+    calls = file.count("in/call{}/obs")
     for detach in (True, False):
         learner, model = _learner(file, builder, builder.algorithm())
         for call in range(calls):
@@ -32,11 +34,11 @@ def replay_policy_loss(file: ReferenceFile, builder: Builder) -> Found:
             gradients = torch.autograd.grad(loss.sum(), list(parameters.values()), retain_graph=True)
             found |= {f"{prefix}grad/{name}": value[0] for name, value in zip(parameters, gradients, strict=True)}
             found |= _rollout(imagination, learner, model, file.tensor(f"in/call{call}/task"), f"call{call}/")
-    observation, task = file.tensor("in/act_obs").unsqueeze(0), file.tensor("in/act_task").unsqueeze(0)
-    model.constrain(task)
-    action = learner.policy.call("mean", model.encode(observation, task).unsqueeze(0)).tanh()
-    table = model.get_parameter(model.task_parameters()[0])
-    found |= {"act_deterministic": action[0, 0], "task_emb_weight_after": table}
+    if file.has("in/act_obs"):
+        observation, task = file.tensor("in/act_obs").unsqueeze(0), file.tensor("in/act_task").reshape(1)
+        model.constrain(task)
+        found["act_deterministic"] = learner.policy.call("mean", model.encode(observation, task)[None]).tanh()[0, 0]
+    found["task_emb_weight_after"] = _table(model)
     plain, _ = _learner(file, builder, builder.algorithm(normalise_returns=False))
     found["no_ret_rms_loss_call0"] = plain.policy_objective(_start(file, 0))[0][0]
     return found
@@ -47,7 +49,7 @@ def replay_updates(file: ReferenceFile, builder: Builder) -> Found:
     algorithm = builder.algorithm()
     learner, model = _learner(file, builder, algorithm)
     found: Found = {}
-    for number in range(len(file.matching(r"update\d+/lrs"))):
+    for number in range(file.count("in/update{}/obs")):
         prefix, given = f"update{number}/", f"in/update{number}/"
         epoch = file.setting("first_epoch") + number
         update = learner.update(epoch, _slices(file, given, algorithm.finetune_world_model))
@@ -59,15 +61,13 @@ def replay_updates(file: ReferenceFile, builder: Builder) -> Found:
         found |= statistics_found(learner.returns, f"{prefix}ret_rms/")
         found |= state_found(learner.policy, f"{prefix}params/actor/")
         found |= {f"{prefix}params/critic/{name}": value for name, value in learner.critics.state(0).items()}
-        if isinstance(learner.world_model, StackedPart):
-            found |= state_found(learner.world_model, f"{prefix}params/wm/")
-        else:
-            table = model.get_parameter(model.task_parameters()[0])
-            found[f"{prefix}task_emb_weight"] = table.detach().clone()
+        own = learner.world_model.state(0) if isinstance(learner.world_model, StackedPart) else _copied(model)
+        found |= {f"{prefix}params/wm/{name}": value for name, value in own.items()}
+        found[f"{prefix}task_emb_weight"] = own[model.task_parameters()[0]]
     return found
 
 
-def _learner(file: ReferenceFile, builder: Builder, algorithm: Algorithm) -> tuple[Learner, torch.nn.Module]:
+def _learner(file: ReferenceFile, builder: Builder, algorithm: Algorithm) -> tuple[Learner, Any]:
     model = builder.world_model()
     part = StackedPart([model]) if algorithm.finetune_world_model else SharedPart(model, 1)
     learner = Learner(
@@ -80,6 +80,16 @@ def _learner(file: ReferenceFile, builder: Builder, algorithm: Algorithm) -> tup
         model.task_parameters(),
     )
     return learner, model
+
+
+def _copied(model: torch.nn.Module) -> Found:
+    return {name: value.detach().clone() for name, value in model.named_parameters()}
+
+
+def _table(model: Any) -> Tensor:
+    """The embedding table as it is now."""
+    table: Tensor = model.get_parameter(model.task_parameters()[0])
+    return table
 
 
 def _start(file: ReferenceFile, call: int) -> Batch:
@@ -102,9 +112,7 @@ def _slices(file: ReferenceFile, prefix: str, whole: bool) -> Batch:
     )
 
 
-def _rollout(
-    imagination: Imagination, learner: Learner, model: torch.nn.Module, task: Tensor, prefix: str
-) -> Found:
+def _rollout(imagination: Imagination, learner: Learner, model: Any, task: Tensor, prefix: str) -> Found:
     latents, actions = imagination.latents[:, 0].detach(), imagination.actions[:, 0].detach()
     rewards, values = imagination.rewards[:, 0].detach(), imagination.next_values[:, 0]
     done = torch.ones_like(rewards)
@@ -117,5 +125,5 @@ def _rollout(
         f"{prefix}next_values": values,
         f"{prefix}done_mask": done,
         f"{prefix}target_values": targets,
-        f"{prefix}reward_logits_step0": model.reward(latents[0], actions[0], task),  # type: ignore[operator]
+        f"{prefix}reward_logits_step0": model.reward(latents[0], actions[0], task),
     }
