@@ -6,6 +6,7 @@ Defaults are what the log ran. Nothing here computes anything.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 from attrs import field, frozen, validators
 
@@ -62,11 +63,11 @@ class Variants:
 
 _positive = validators.gt(0)
 _amount = validators.gt(0.0)
-_discount = validators.and_(validators.gt(0), validators.le(1))
-_mixing = validators.and_(validators.ge(0), validators.lt(1))
+_discount = validators.and_(validators.gt(0.0), validators.le(1.0))
+_mixing = validators.and_(validators.ge(0.0), validators.lt(1.0))
 _share = validators.and_(validators.ge(0), validators.le(1))
 _sizes = validators.deep_iterable(validators.gt(0))
-_betas = validators.and_(
+_betas: Any = validators.and_(
     validators.deep_iterable(validators.and_(validators.ge(0), validators.lt(1))),
     validators.min_len(2),
     validators.max_len(2),
@@ -114,7 +115,7 @@ class Algorithm:
     actor_lr: float = field(default=5e-4, validator=_amount)
     critic_lr: float = field(default=5e-4, validator=_amount)
     model_lr: float = field(default=3e-4, validator=_amount)
-    final_lr: float = field(default=1e-5, validator=validators.ge(0))
+    final_lr: float = field(default=1e-5, validator=validators.ge(0.0))
     actor_betas: tuple[float, ...] = field(default=(0.7, 0.95), validator=_betas)
     critic_betas: tuple[float, ...] = field(default=(0.7, 0.95), validator=_betas)
     model_betas: tuple[float, ...] = field(default=(0.9, 0.999), validator=_betas)
@@ -128,8 +129,8 @@ class Algorithm:
     critic_batches: int = field(default=4, validator=_positive)
     normalise_returns: bool = True
     finetune_world_model: bool = False
-    dynamics_weight: float = field(default=1.0, validator=validators.ge(0))
-    reward_weight: float = field(default=1.0, validator=validators.ge(0))
+    dynamics_weight: float = field(default=1.0, validator=validators.ge(0.0))
+    reward_weight: float = field(default=1.0, validator=validators.ge(0.0))
     precision: Precision = Precision.FLOAT32
     variants: Variants = field(factory=Variants)
 
