@@ -18,7 +18,7 @@ from rephase.manifest.phase import Phase
 from rephase.manifest.reading import read_toml, structure
 from rephase.manifest.schema import PENDING, Config, Manifest, Resources, Scale
 
-__all__ = ["displayed", "read_phase"]
+__all__ = ["displayed", "read_phase", "unknown_name"]
 
 
 def displayed(path: Path) -> str:
@@ -74,7 +74,7 @@ def _uses(manifest: Manifest) -> list[Problem]:
         for role in ("world_model", "start_states", "transitions"):
             asked = getattr(use, role)
             if asked and asked not in known:
-                found.append(_unknown(f"configs.{name}.{role}", "input", asked, known))
+                found.append(unknown_name(f"configs.{name}.{role}", "input", asked, known))
         try:
             structure(dict(use.resources), Resources, "", f"configs.{name}.resources")
         except ManifestError as error:
@@ -91,7 +91,7 @@ def _arrays(manifest: Manifest) -> list[Problem]:
         for at, config in enumerate(array.configs):
             path = f"arrays.{name}.configs[{at}]"
             if config not in manifest.configs:
-                found.append(_unknown(path, "config", config, list(manifest.configs)))
+                found.append(unknown_name(path, "config", config, list(manifest.configs)))
             elif config in held:
                 found.append(Problem(path, f"{config!r} is in the array {held[config]!r} too", "keep one"))
             held.setdefault(config, name)
@@ -139,7 +139,7 @@ def _overridden(written: dict[str, Any], dotted: str, value: Any, at: str, probl
     for key in way:
         if not isinstance(table, dict) or not isinstance(table.get(key), dict):
             known = [name for name, item in table.items() if isinstance(item, dict)] if isinstance(table, dict) else []
-            problems.append(_unknown(at, "table", key, known))
+            problems.append(unknown_name(at, "table", key, known))
             return written
         table = table[key]
     # A setting may be left at its default in the file, so only the way to it must exist; the part checks its name.
@@ -147,7 +147,8 @@ def _overridden(written: dict[str, Any], dotted: str, value: Any, at: str, probl
     return changed
 
 
-def _unknown(path: str, kind: str, name: str, known: list[str]) -> Problem:
+def unknown_name(path: str, kind: str, name: str, known: list[str]) -> Problem:
+    """The problem of a name in a file that is not among the known ones, with the nearest one."""
     near = get_close_matches(name, known, n=1)
     remedy = f"did you mean {near[0]!r}?" if near else "known: " + (", ".join(sorted(known)) or "none")
     return Problem(path, f"unknown {kind} {name!r}", remedy)

@@ -1,0 +1,151 @@
+"""From a manifest to parts: who offers each, whether its settings fit, and how it is built.
+
+An integrator is handed to the part that steps with it; plugins never meet. Checking needs no torch; building does.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from attrs import frozen
+
+from rephase.errors import ManifestError, PluginError, Problem, UnknownName
+from rephase.manifest import Phase
+from rephase.manifest.files import displayed
+from rephase.manifest.reading import structure
+from rephase.manifest.schema import Choice, PartChoice
+from rephase.plugins import Kind
+from rephase.plugins.registry import Offered, Registry
+
+if TYPE_CHECKING:
+    from rephase.protocols import Integrator, Policy, Spaces, WorldModel
+
+__all__ = ["Composition", "Part", "build_policy", "build_world_model", "compose"]
+
+
+@frozen(eq=False)
+class Part:
+    """A part that is known to be offered and whose settings fit.
+
+    Args:
+        offered: The offer and its owner.
+        settings: Object of the offer's config class.
+        integrator: The ODE method it steps with; None for a part that takes none.
+    """
+
+    offered: Offered
+    settings: Any
+    integrator: Part | None = None
+
+    @property
+    def stackable(self) -> bool:
+        """Whether copies of it may run as one program."""
+        return self.offered.offer.stackable and (self.integrator is None or self.integrator.stackable)
+
+
+@frozen(eq=False)
+class Composition:
+    """The parts of one config."""
+
+    world_model: Part
+    policy: Part
+
+
+def compose(phase: Phase, registry: Registry, configs: Iterable[str] | None = None) -> dict[str, Composition]:
+    """Find and check the parts of a phase's configs, without importing what builds them.
+
+    Args:
+        phase: The phase.
+        registry: The plugins it may use.
+        configs: Which configs; None for all.
+
+    Returns:
+        The parts of each config.
+
+    Raises:
+        ManifestError: A name nobody offers, or settings that do not fit: all problems of a config's file.
+        PluginError: Plugins collide over a name.
+    """
+    return {name: _compose_one(phase, name, registry) for name in (phase.configs if configs is None else configs)}
+
+
+def build_world_model(part: Part, spaces: Spaces) -> WorldModel:
+    """Build a world model, its parameters not yet set.
+
+    Args:
+        part: What to build.
+        spaces: Sizes of the task suite.
+    """
+    return cast("WorldModel", _builder(part)(part.settings, spaces, _built_integrator(part)))
+
+
+def build_policy(part: Part, latent_size: int, action_size: int) -> Policy:
+    """Build one run's policy, its parameters not yet set.
+
+    Args:
+        part: What to build.
+        latent_size: Width L of a latent.
+        action_size: Width A of an action.
+    """
+    return cast("Policy", _builder(part)(part.settings, latent_size, action_size, _built_integrator(part)))
+
+
+def _built_integrator(part: Part) -> Integrator | None:
+    if part.integrator is None:
+        return None
+    return cast("Integrator", _builder(part.integrator)(part.integrator.settings))
+
+
+def _builder(part: Part) -> Callable[..., Any]:
+    module, _, attribute = part.offered.offer.loader.partition(":")
+    try:
+        return cast("Callable[..., Any]", getattr(importlib.import_module(module), attribute))
+    except (ImportError, AttributeError) as error:
+        raise PluginError(
+            f"{part.offered.offer.loader} cannot be loaded: {error}",
+            where=str(part.offered.source),
+            remedy="mend the plugin or install what it needs",
+        ) from error
+
+
+def _compose_one(phase: Phase, name: str, registry: Registry) -> Composition:
+    config = phase.configs[name]
+    problems: list[Problem] = []
+    world_model = _part(Kind.WORLD_MODEL, config.world_model, "world_model", registry, problems)
+    policy = _part(Kind.POLICY, config.policy, "policy", registry, problems)
+    if problems or world_model is None or policy is None:
+        raise ManifestError(displayed(phase.file.parent / phase.manifest.configs[name].file), problems)
+    return Composition(world_model, policy)
+
+
+def _part(kind: Kind, choice: Choice, at: str, registry: Registry, problems: list[Problem]) -> Part | None:
+    try:
+        offered = registry.find(kind, choice.part)
+    except UnknownName as error:
+        hidden = [source.distribution for source in registry.blocked]
+        remedy = error.remedy
+        if hidden and not error.near:
+            remedy += f"; installed but not among the manifest's plugins: {', '.join(hidden)}"
+        problems.append(Problem(f"{at}.part", error.problem, remedy))
+        return None
+    settings = _settings(offered, choice.settings, at, problems)
+    integrator = None
+    if isinstance(choice, PartChoice):
+        takes = offered.offer.takes_integrator
+        if takes and choice.integrator is None:
+            problems.append(Problem(f"{at}.integrator", "missing key", f"{choice.part!r} needs one: name it"))
+        elif not takes and choice.integrator is not None:
+            problems.append(Problem(f"{at}.integrator", f"{choice.part!r} takes no integrator", "remove it"))
+        elif choice.integrator is not None:
+            integrator = _part(Kind.INTEGRATOR, choice.integrator, f"{at}.integrator", registry, problems)
+    return None if settings is None else Part(offered, settings, integrator)
+
+
+def _settings(offered: Offered, written: Mapping[str, Any], at: str, problems: list[Problem]) -> Any:
+    try:
+        return structure(written, offered.offer.config, "", f"{at}.settings")
+    except ManifestError as error:
+        problems.extend(error.problems)
+        return None

@@ -1,0 +1,77 @@
+"""Finding phases: the project's folder, the phases in it, and the manifest of one at a scale. Imports no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rephase.environments.tasks import TASKS
+from rephase.errors import ManifestError, Problem, UnknownName, UsageError
+from rephase.manifest import Phase, read_phase
+from rephase.manifest.files import displayed, unknown_name
+from rephase.manifest.schema import Scale
+
+__all__ = ["find_project", "known_phases", "open_phase"]
+
+_FOLDER = "reproductions"
+
+
+def find_project(start: Path) -> Path:
+    """The nearest folder, from ``start`` upwards, that holds ``reproductions``.
+
+    Raises:
+        UsageError: There is none.
+    """
+    for folder in (start, *start.resolve().parents):
+        if (folder / _FOLDER).is_dir():
+            return folder
+    raise UsageError(
+        f"no folder {_FOLDER!r} here or above",
+        where=str(start),
+        remedy="change to a checkout of the project or give --project FOLDER",
+    )
+
+
+def known_phases(project: Path) -> dict[str, dict[str, Path]]:
+    """The manifests there are: for each phase, its file by scale; sorted."""
+    found: dict[str, dict[str, Path]] = {}
+    for scale in Scale:
+        for path in (project / _FOLDER).glob(f"*/{scale}.toml"):
+            found.setdefault(path.parent.name, {})[str(scale)] = path
+    return {name: dict(sorted(found[name].items())) for name in sorted(found)}
+
+
+def open_phase(name: str, scale: str, project: Path) -> Phase:
+    """Read the manifest of a phase at a scale.
+
+    Args:
+        name: Name of the phase, or a manifest's path.
+        scale: Scale; ignored where ``name`` is a path.
+        project: Folder that holds ``reproductions``.
+
+    Returns:
+        The phase, its tasks known.
+
+    Raises:
+        UnknownName: There is no such phase or scale.
+        ManifestError: The manifest says something it may not.
+    """
+    if name.endswith(".toml"):
+        return _with_known_tasks(read_phase(Path(name)))
+    phases = known_phases(project)
+    if name not in phases:
+        raise UnknownName("phase", name, list(phases), listing="rephase show")
+    if scale not in phases[name]:
+        raise UnknownName("scale", scale, list(phases[name]), where=name)
+    return _with_known_tasks(read_phase(phases[name][scale]))
+
+
+def _with_known_tasks(phase: Phase) -> Phase:
+    known = [task.name for task in TASKS]
+    problems: list[Problem] = [
+        unknown_name(f"tasks[{at}]", "task", task, known)
+        for at, task in enumerate(phase.manifest.tasks)
+        if task not in known
+    ]
+    if problems:
+        raise ManifestError(displayed(phase.file), problems)
+    return phase
