@@ -194,6 +194,17 @@ class Store:
         self.write_state(run, RunState(state=State.QUEUED, attempt=attempt, job=job, reason=reason))
         return True
 
+    def requeue(self, run: Run, reason: str) -> None:
+        """Mark a run this process holds as waiting again, unless it is completed.
+
+        Args:
+            run: The run.
+            reason: Why it waits.
+        """
+        if not self.is_completed(run):
+            earlier = self.state_of(run) or RunState(state=State.QUEUED)
+            self.write_state(run, evolve(earlier, state=State.QUEUED, reason=reason))
+
     def fail(self, run: Run, reason: str) -> None:
         """Mark a run as FAILED, unless it is completed."""
         if not self.is_completed(run):

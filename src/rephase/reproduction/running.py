@@ -1,0 +1,317 @@
+"""Running a phase: which runs are to be done, by whom, and what is kept of them.
+
+Runs of one config train together. A finished run is not run again, a run another process holds is left to it, and a
+stopped one goes on where it was. Imports torch only when there is something to run.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve, field, frozen
+
+from rephase.errors import CannotRunHere, RephaseError, RunFailed
+from rephase.manifest import Phase, Run
+from rephase.manifest.hashing import short
+from rephase.manifest.lock import Lock
+from rephase.manifest.record import Record
+from rephase.plugins.registry import Source, discover
+from rephase.reproduction.composing import Composition, compose
+from rephase.reproduction.inputs import verify_inputs
+from rephase.reproduction.provenance import make_lock, provenance
+from rephase.reproduction.stopping import Stopped, Stopping
+from rephase.reproduction.storing import RunState, State, Store
+
+if TYPE_CHECKING:
+    from rephase.reproduction.training import CohortTraining, Measured, Progress
+
+__all__ = ["Ran", "Workshop", "prepare", "run_all"]
+
+
+@frozen(kw_only=True)
+class Ran:
+    """What one call did.
+
+    Args:
+        completed: Runs it completed.
+        skipped: Runs that were complete before.
+        elsewhere: Runs another process holds.
+        failed: Reason by run.
+        seconds: How long it took.
+    """
+
+    completed: tuple[Run, ...] = ()
+    skipped: tuple[Run, ...] = ()
+    elsewhere: tuple[Run, ...] = ()
+    failed: dict[Run, str] = field(factory=dict)
+    seconds: float = 0.0
+
+
+@frozen(kw_only=True, eq=False)
+class Workshop:
+    """A phase with everything its runs need, found and verified.
+
+    Args:
+        store: Where its runs are kept.
+        project: Folder of the project.
+        compositions: Parts by config.
+        inputs: Digest of each input file.
+        sources: The plugins in use.
+        device: ``cpu`` or ``cuda``.
+        checkpoint_seconds: Time between checkpoints.
+    """
+
+    store: Store
+    project: Path
+    compositions: dict[str, Composition]
+    inputs: dict[str, str]
+    sources: tuple[Source, ...]
+    device: str = "cpu"
+    checkpoint_seconds: float = 30.0
+
+    @property
+    def phase(self) -> Phase:
+        """The phase."""
+        return self.store.phase
+
+
+def prepare(
+    store: Store, project: Path, runs: Sequence[Run], *, device: str = "cpu", checkpoint_seconds: float = 30.0
+) -> Workshop:
+    """Find the plugins, check the parts and verify the inputs that runs need.
+
+    Args:
+        store: Where runs are kept.
+        project: Folder of the project.
+        runs: The runs.
+        device: Where to compute.
+        checkpoint_seconds: Time between checkpoints.
+
+    Raises:
+        PluginError: A plugin the manifest names is missing or at fault.
+        ManifestError: A part or setting is unknown.
+        CannotRunHere: An input, torch or the device is missing.
+        InputMismatch: An input is not the one that was pinned.
+    """
+    phase = store.phase
+    registry = discover(phase.manifest.plugins)
+    sources = registry.require(phase.manifest.plugins, str(phase.file.name))
+    configs = [name for name in phase.configs if any(run.config == name for run in runs)]
+    compositions = compose(phase, registry, configs)
+    if phase.manifest.algorithm.finetune_world_model:
+        raise CannotRunHere(
+            "training the world model together with the policy is not possible in this version",
+            where=phase.name,
+            remedy="follow the changelog",
+        )
+    lock = store.lock()
+    inputs = verify_inputs(phase, configs, lock)
+    _require_device(device)
+    return Workshop(
+        store=store,
+        project=project,
+        compositions=compositions,
+        inputs=inputs,
+        sources=sources,
+        device=device,
+        checkpoint_seconds=checkpoint_seconds,
+    )
+
+
+def run_all(
+    workshop: Workshop, runs: Sequence[Run], report: Callable[[Progress], None], say: Callable[[str], None]
+) -> Ran:
+    """Train and evaluate runs, config by config, and keep a record of each.
+
+    Args:
+        workshop: The phase, prepared.
+        runs: The runs wanted.
+        report: Called with every progress.
+        say: Called with every line worth saying besides.
+
+    Returns:
+        What was done. Runs that failed are in it, and their state says so.
+
+    Raises:
+        Stopped: Somebody asked to stop; everything is kept and the same call goes on.
+    """
+    began = time.monotonic()
+    store = workshop.store
+    skipped = tuple(run for run in runs if store.is_completed(run))
+    wanted = [run for run in runs if run not in skipped]
+    if not wanted:
+        return Ran(skipped=skipped, seconds=time.monotonic() - began)
+    _pin(store, make_lock(workshop.phase, workshop.inputs, workshop.sources))
+    completed: list[Run] = []
+    elsewhere: list[Run] = []
+    failed: dict[Run, str] = {}
+    with Stopping() as stopping:
+        for config in workshop.compositions:
+            own = [run for run in wanted if run.config == config]
+            with store.claim(own) as claimed:
+                elsewhere += [run for run in own if run not in claimed and not store.is_completed(run)]
+                if claimed:
+                    done = _run_cohort(workshop, config, claimed, stopping, report, say)
+                    failed |= done
+                    completed += [run for run in claimed if run not in done]
+    return Ran(
+        completed=tuple(completed),
+        skipped=skipped,
+        elsewhere=tuple(elsewhere),
+        failed=failed,
+        seconds=time.monotonic() - began,
+    )
+
+
+def _pin(store: Store, now: Lock) -> None:
+    """Write the lock, or add what it did not know yet; what it knows is never changed."""
+    earlier = store.lock()
+    if earlier is None:
+        store.write_lock(now)
+    elif missing := {name: digest for name, digest in now.inputs.items() if name not in earlier.inputs}:
+        store.write_lock(evolve(earlier, inputs={**earlier.inputs, **missing}))
+
+
+def _run_cohort(
+    workshop: Workshop,
+    config: str,
+    runs: tuple[Run, ...],
+    stopping: Stopping,
+    report: Callable[[Progress], None],
+    say: Callable[[str], None],
+) -> dict[Run, str]:
+    """Run the runs of one config and return the reason of each that failed."""
+    from rephase.reproduction.training import CohortTraining
+
+    store, phase = workshop.store, workshop.phase
+    attempts = {run: _attempts(store, run) + 1 for run in runs}
+    epochs = phase.manifest.algorithm.epochs
+    for run in runs:
+        store.write_state(run, RunState(state=State.RUNNING, attempt=attempts[run], epochs=epochs))
+    training: CohortTraining | None = None
+    checkpoint = store.cohort_path(runs)
+    origin = provenance(workshop.sources, workshop.project)
+    try:
+        training = CohortTraining(
+            phase,
+            config,
+            runs,
+            workshop.compositions[config],
+            workshop.inputs,
+            checkpoint,
+            workshop.device,
+            stopping,
+            report,
+            workshop.checkpoint_seconds,
+        )
+        if training.resumed:
+            say(f"{config}: going on from epoch {training.cohort.epoch} of {epochs}")
+        training.train()
+        measured = training.measure()
+        for run, found in measured.items():
+            _keep(workshop, run, found, training, attempts[run], origin)
+    except KeyboardInterrupt as stop:
+        epoch = training.cohort.epoch if training else 0
+        how = "stopped" if isinstance(stop, Stopped) else "interrupted"
+        for run in runs:
+            store.requeue(run, f"{how} at epoch {epoch}, the next attempt goes on from the last checkpoint")
+        raise
+    except (RunFailed, OSError) as error:
+        return _all_failed(store, runs, training, error)
+    except RephaseError as error:
+        for run in runs:
+            store.fail(run, str(error))
+        raise
+    finally:
+        if training is not None:
+            training.close()
+    for run, failure in training.failures.items():
+        store.fail(run, str(failure))
+    _forget(checkpoint)
+    return {run: str(failure) for run, failure in training.failures.items()}
+
+
+def _all_failed(
+    store: Store, runs: Sequence[Run], training: CohortTraining | None, error: RunFailed | OSError
+) -> dict[Run, str]:
+    own = training.failures if training is not None else {}
+    reasons = {run: str(own.get(run, error)) for run in runs if not store.is_completed(run)}
+    for run, reason in reasons.items():
+        try:
+            store.fail(run, reason)
+        except OSError:  # a full disk takes no state either; the reason still reaches the caller
+            continue
+    return reasons
+
+
+def _attempts(store: Store, run: Run) -> int:
+    state = store.state_of(run)
+    return state.attempt if state else 0
+
+
+def _keep(
+    workshop: Workshop,
+    run: Run,
+    found: Measured,
+    training: CohortTraining,
+    attempt: int,
+    origin: dict[str, Any],
+) -> None:
+    from rephase.engine.checkpoints import write_tensors
+
+    phase, store = workshop.phase, workshop.store
+    path = store.policy_path(run)
+    about = {"run": run.label, "phase": phase.name, "manifest": phase.digest}
+    digest = write_tensors(path, found.policy, about)
+    used = phase.inputs_of(run.config)
+    record = Record(
+        phase=phase.manifest.phase,
+        scale=str(phase.manifest.scale),
+        config=run.config,
+        task=run.task,
+        seed=run.seed,
+        manifest_digest=phase.digest,
+        config_digest=phase.config_digest(run.config),
+        resolved=phase.resolved(run.config),
+        inputs={name: workshop.inputs[name] for name in used},
+        reward=statistics.fmean(found.episode_returns),
+        plan_reward=statistics.fmean(found.plan_episode_returns) if found.plan_episode_returns else None,
+        episode_returns=found.episode_returns,
+        plan_episode_returns=found.plan_episode_returns,
+        curve=found.curve,
+        metrics=found.metrics,
+        epochs=training.cohort.epoch,
+        policy_file=path.name,
+        policy_sha256=digest,
+        grouped_with=tuple(one.label for one in training.runs),
+        attempt=attempt,
+        resumed=training.resumed,
+        wall_seconds=round(training.seconds, 3),
+        provenance={**origin, "device": workshop.device, "manifest": short(phase.digest)},
+    )
+    store.write_record(record)
+
+
+def _forget(checkpoint: Path) -> None:
+    checkpoint.unlink(missing_ok=True)
+    try:
+        checkpoint.parent.rmdir()
+    except OSError:  # not empty, or never made
+        return
+
+
+def _require_device(device: str) -> None:
+    from importlib.util import find_spec
+
+    for module in ("torch", "safetensors", "dm_control", "mujoco"):
+        if find_spec(module) is None:
+            raise CannotRunHere(f"{module} is not installed", remedy="pip install 'rephase[run]'")
+    if device.startswith("cuda"):
+        import torch
+
+        if not torch.cuda.is_available():
+            raise CannotRunHere("there is no CUDA device", remedy="run on a machine with one or give --device cpu")
