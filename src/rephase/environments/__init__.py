@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rephase.environments.loading import load
 from rephase.environments.tasks import SPACES, TASKS, Task, find_task
-from rephase.errors import CannotRunHere
 
 if TYPE_CHECKING:
     from rephase.protocols import BatchedEnvironment
 
-__all__ = ["SPACES", "TASKS", "Task", "find_task", "make"]
+__all__ = ["SPACES", "TASKS", "Task", "find_task", "load", "make"]
 
 
 def make(task: str, count: int, threads: int = 0) -> BatchedEnvironment:
@@ -26,14 +26,8 @@ def make(task: str, count: int, threads: int = 0) -> BatchedEnvironment:
 
     Raises:
         UnknownName: When there is no such task.
-        CannotRunHere: When mujoco or dm_control is not installed.
+        CannotRunHere: When mujoco or dm_control is not installed or does not load.
         EnvironmentFault: When ``count`` is below 1 or ``threads`` negative.
     """
-    found = find_task(task)
-    try:
-        from rephase.environments.environment import TaskEnvironment
-    except ModuleNotFoundError as error:
-        raise CannotRunHere(
-            f"the tasks need {error.name}, which is not installed", remedy="pip install 'rephase[run]'"
-        ) from error
-    return TaskEnvironment(found, count, threads)
+    environment: BatchedEnvironment = load("environment").TaskEnvironment(find_task(task), count, threads)
+    return environment

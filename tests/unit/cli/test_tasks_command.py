@@ -11,7 +11,21 @@ def test_the_table_has_a_line_for_every_task_and_a_summary(capsys):
 
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == (
-        "Index Task Observation Action Physics step (s) Substeps Agent step (s) Reward Origin".split()
+        [
+            "Index",
+            "Task",
+            "Observation",
+            "Action",
+            "Physics",
+            "step",
+            "(s)",
+            "Substeps",
+            "Agent",
+            "step",
+            "(s)",
+            "Reward",
+            "Origin",
+        ]
     )
     assert lines[1].split() == ["0", "walker-stand", "24", "6", "0.0025", "10", "0.05", "smooth", "stock"]
     assert lines[30].split() == ["29", "pendulum-spin", "3", "1", "0.02", "1", "0.04", "smooth", "custom"]
