@@ -29,4 +29,5 @@ COMMANDS: tuple[Command, ...] = (
     Command("plugins", "rephase.cli.plugins", "List the installed parts, who offers them and what failed to load."),
     Command("tasks", "rephase.cli.tasks", "List the 30 tasks with their sizes, steps and origin."),
     Command("vectors", "rephase.cli.vectors", "Recompute reference files here and say how far each quantity is off."),
+    Command("doctor", "rephase.cli.doctor", "Say what this machine can do, one line each, with the remedy."),
 )

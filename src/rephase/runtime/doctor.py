@@ -1,0 +1,212 @@
+"""Looks at what this machine can do: one finding each, with the remedy. Changes nothing that stays.
+
+It runs what it speaks about instead of looking for a name: a package counts when it imports, Apptainer when it
+answers, a folder when a lock, a rename and a sync work in it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+
+from attrs import frozen
+
+from rephase.errors import RephaseError
+from rephase.runtime.apptainer import apptainer_version
+from rephase.runtime.machine import Machine, describe_machine
+from rephase.runtime.queue import Queue
+
+__all__ = ["Finding", "Standing", "can_run_here", "examine"]
+
+_OLDEST_PYTHON = (3, 11)
+_LEAST_MEMORY = 4 * 2**30
+_LEAST_DISK = 2 * 2**30
+
+
+class Standing(StrEnum):
+    """How a finding stands."""
+
+    OK = "ok"
+    ABSENT = "absent"
+    BROKEN = "broken"
+
+
+@frozen
+class Finding:
+    """One thing the machine has or lacks.
+
+    Args:
+        name: What was looked at.
+        standing: OK; ABSENT when it is not there and only some work needs it; BROKEN when nothing can run without.
+        found: What was found, one line.
+        remedy: What to do about it; empty when it is OK.
+    """
+
+    name: str
+    standing: Standing
+    found: str
+    remedy: str = ""
+
+
+def examine(runs: Path) -> tuple[Finding, ...]:
+    """Look at this machine.
+
+    Args:
+        runs: Folder that runs are kept in; it need not exist.
+
+    Returns:
+        One finding for each thing looked at, always the same ones in the same order.
+    """
+    machine = describe_machine()
+    return (
+        _python(),
+        _machine(machine),
+        _package("torch", "2.11", "rephase[run]"),
+        _gpu(machine),
+        _package("mujoco", "3.3.7", "rephase[run]"),
+        _package("dm_control", "1.0.31", "rephase[run]", module="dm_control.suite"),
+        _package("safetensors", "0.5", "rephase[run]"),
+        _plugins(),
+        _folder(runs),
+        _space(runs),
+        _container(machine),
+        _tool("apptainer", apptainer_version, "install Apptainer 1.2 or later; only image and submit need it"),
+        _package("spython", "0.3.14", "rephase[cluster]", needed="only image needs it"),
+        _tool("slurm", Queue().version, "run rephase submit on a login node of a cluster; only submit needs it"),
+        _package("huggingface_hub", "0.30", "rephase[hub]", needed="only fetch needs it"),
+        _package("matplotlib", "3.9", "rephase[report]", needed="only report needs it"),
+    )
+
+
+def can_run_here(findings: tuple[Finding, ...]) -> bool:
+    """Whether nothing that every run needs is missing."""
+    return all(finding.standing is not Standing.BROKEN for finding in findings)
+
+
+def _python() -> Finding:
+    found = ".".join(str(part) for part in sys.version_info[:3])
+    if sys.version_info[:2] < _OLDEST_PYTHON:
+        return Finding("python", Standing.BROKEN, found, "use Python 3.11 or later")
+    return Finding("python", Standing.OK, f"{found} at {sys.executable}")
+
+
+def _machine(machine: Machine) -> Finding:
+    found = f"{machine.cores} cores, {machine.memory_bytes / 2**30:.1f} GiB, {machine.cpu or 'unknown CPU'}"
+    if 0 < machine.memory_bytes < _LEAST_MEMORY:
+        return Finding("machine", Standing.BROKEN, found, "use a machine with at least 4 GiB of memory")
+    return Finding("machine", Standing.OK, found)
+
+
+def _package(name: str, least: str, extra: str, *, module: str = "", needed: str = "") -> Finding:
+    absent = Standing.ABSENT if needed else Standing.BROKEN
+    remedy = f"pip install '{extra}'" + (f"; {needed}" if needed else "")
+    try:
+        with warnings.catch_warnings():  # dm_control looks for a display on import and complains when there is none
+            warnings.simplefilter("ignore")
+            importlib.import_module(module or name)
+    except ImportError as error:
+        return Finding(name, absent, f"cannot be imported ({error})", remedy)
+    except Exception as error:  # a broken installation can raise anything on import, and the doctor must go on
+        return Finding(name, Standing.BROKEN, f"fails on import ({type(error).__name__}: {error})", remedy)
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        found = version(name)
+    except PackageNotFoundError:
+        return Finding(name, Standing.OK, "present, without a version")
+    if _numbers(found) < _numbers(least):
+        return Finding(name, absent, f"{found}, needs {least} or later", remedy)
+    return Finding(name, Standing.OK, found)
+
+
+def _gpu(machine: Machine) -> Finding:
+    if machine.gpu is None:
+        remedy = "none needed at the embedded scale; the logged scale needs a CUDA build of torch and an NVIDIA driver"
+        return Finding("gpu", Standing.ABSENT, "no CUDA device that torch can use", remedy)
+    gpu = machine.gpu
+    found = f"{gpu.name}, {gpu.sm_count} SMs, {gpu.memory_bytes / 2**30:.0f} GiB, driver {gpu.driver}, CUDA {gpu.cuda}"
+    return Finding("gpu", Standing.OK, found)
+
+
+def _plugins() -> Finding:
+    from rephase.plugins.registry import discover
+
+    registry = discover()
+    if registry.faults:
+        problems = "; ".join(str(fault.error()) for fault in registry.faults)
+        return Finding("plugins", Standing.BROKEN, problems, "rephase plugins shows each; repair or uninstall them")
+    parts = sorted({one.source.distribution for one in registry.offered})
+    if not parts:
+        remedy = "pip install rephase-mlp rephase-flow rephase-euler rephase-rk"
+        return Finding("plugins", Standing.BROKEN, "none installed", remedy)
+    return Finding("plugins", Standing.OK, f"{len(registry.offered)} parts from {', '.join(parts)}")
+
+
+def _folder(runs: Path) -> Finding:
+    parent = _existing(runs)
+    remedy = "give a folder on a file system with locks and renames (--runs)"
+    try:
+        with tempfile.TemporaryDirectory(prefix=".rephase-doctor-", dir=parent) as place:
+            first, second = Path(place, "a"), Path(place, "b")
+            with first.open("w") as file, first.open("a") as rival:
+                file.write("x")
+                file.flush()
+                os.fsync(file.fileno())
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                try:
+                    fcntl.flock(rival, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError:
+                    pass
+                else:
+                    return Finding("runs", Standing.BROKEN, f"{parent}: locks do not exclude each other", remedy)
+            first.replace(second)
+    except OSError as error:
+        return Finding("runs", Standing.BROKEN, f"{parent}: {error.strerror or error}", remedy)
+    return Finding("runs", Standing.OK, f"{parent}: writable, with locks and atomic renames")
+
+
+def _space(runs: Path) -> Finding:
+    parent = _existing(runs)
+    free = shutil.disk_usage(parent).free
+    found = f"{free / 2**30:.1f} GiB free in {parent}"
+    if free < _LEAST_DISK:
+        return Finding("disk", Standing.BROKEN, found, "make at least 2 GiB free, or give another folder (--runs)")
+    return Finding("disk", Standing.OK, found)
+
+
+def _container(machine: Machine) -> Finding:
+    if not machine.container:
+        remedy = "none needed here; runs on a cluster go into one (rephase image build)"
+        return Finding("container", Standing.ABSENT, "not in a container", remedy)
+    if not machine.image:
+        remedy = "records will not say which image made them; start it with rephase submit, or set the digest yourself"
+        return Finding("container", Standing.ABSENT, "in a container whose digest nobody said", remedy)
+    return Finding("container", Standing.OK, f"in image {machine.image}")
+
+
+def _tool(name: str, version: Callable[[], str], remedy: str) -> Finding:
+    try:
+        return Finding(name, Standing.OK, version())
+    except RephaseError as error:
+        return Finding(name, Standing.ABSENT, error.problem, remedy)
+
+
+def _existing(folder: Path) -> Path:
+    folder = folder.absolute()
+    while not folder.is_dir():
+        folder = folder.parent
+    return folder
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    from packaging.version import Version
+
+    return Version(version).release
