@@ -9,6 +9,8 @@ from __future__ import annotations
 import copy
 import importlib
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -154,21 +156,35 @@ def _drawing(model: Any, width: int, height: int) -> Iterator[Callable[[TaskEnvi
 
 def _open_surface(width: int, height: int) -> Any:
     """Return a current OpenGL context of the first backend that works."""
-    wanted, chosen = os.environ.get("MUJOCO_GL", "").lower(), "PYOPENGL_PLATFORM" in os.environ
+    wanted = os.environ.get("MUJOCO_GL", "").lower()
     reasons = []
     for backend in (wanted,) if wanted in _BACKENDS else _BACKENDS:
-        try:
+        fault = _fault_of(backend)
+        if not fault:
             surface = importlib.import_module(f"mujoco.{backend}").GLContext(width, height)
             surface.make_current()
-        # A missing library shows as almost any exception: PyOpenGL's own, ImportError, AttributeError on None.
-        except Exception as error:
-            reasons.append(f"{backend} failed with {type(error).__name__}")
-            # Both backends mark the process as theirs while they are imported, working or not.
-            if not chosen:
-                os.environ.pop("PYOPENGL_PLATFORM", None)
-        else:
             return surface
+        reasons.append(f"{backend}: {fault}")
     raise CannotRunHere(
-        f"nothing here can draw without a screen ({', '.join(reasons)})",
+        f"nothing here can draw without a screen ({'; '.join(reasons)})",
         remedy="install a graphics driver with EGL, or OSMesa (Debian: libegl1 libgl1-mesa-dri, or libosmesa6)",
     )
+
+
+def _fault_of(backend: str) -> str:
+    """Return why a backend does not work here, empty when it does.
+
+    Tried in a process of its own: a backend makes the process that loads it its own for good, working or not.
+    """
+    attempt = (
+        f"from mujoco.{backend} import GLContext; context = GLContext(8, 8); context.make_current(); context.free()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", attempt],
+        env={**os.environ, "MUJOCO_GL": "disable"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = done.stderr.strip().splitlines()
+    return "" if done.returncode == 0 else (lines[-1] if lines else f"ended with code {done.returncode}")
