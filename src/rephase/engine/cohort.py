@@ -1,4 +1,4 @@
-"""Runs trained together in one frozen world model as a single stacked program.
+"""Runs trained together as a single stacked program: in one frozen world model, or each beside a model of its own.
 
 Each run has its own random streams, so the noise it sees does not depend on its neighbours; a run trained alone and
 in a cohort differ by rounding only.
@@ -7,6 +7,7 @@ in a cohort differ by rounding only.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import torch
 from attrs import frozen
@@ -20,7 +21,7 @@ from rephase.errors import RunFailed
 from rephase.manifest.algorithm import Algorithm
 from rephase.protocols import Policy, Spaces, WorldModel
 
-__all__ = ["Cohort", "CurvePoint", "Member"]
+__all__ = ["Cohort", "CurvePoint", "Member", "SliceSource"]
 
 
 @frozen
@@ -49,47 +50,64 @@ class CurvePoint:
     metrics: Mapping[str, float]
 
 
+class SliceSource(Protocol):
+    """Real episodes that stretches can be drawn from; a store and a pool of episodes both are."""
+
+    def draw(self, count: int, horizon: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Draw observations (H+1, B, S), actions (H, B, A), plain rewards (H, B) and task indices (B,)."""
+        ...
+
+
 class Cohort:
-    """R runs, each a (task, seed), extracting policies from one frozen world model.
+    """R runs, each a (task, seed), extracting policies from world models.
 
     Args:
-        world_model: The frozen model; it serves all runs.
+        world_model: One frozen model that serves all runs; or, where the algorithm trains it, one for each run, with
+            its parameters as they are to begin with.
         build_policy: Makes one run's policy module; called once for each run.
-        algorithm: What to do; its world model must not train.
+        algorithm: What to do.
         members: The runs.
-        starts: Start observations of each task index, (n, S).
+        experience: By task index, start observations (n, S) for a frozen model, or where to draw slices from for
+            models that train.
         spaces: Sizes of the task suite.
         stackable: Whether policies may run under `torch.func.vmap`; one after the other otherwise.
         device: Where to compute.
+        model_stackable: The same for world models that train.
     """
 
     def __init__(
         self,
-        world_model: WorldModel,
+        world_model: WorldModel | Sequence[WorldModel],
         build_policy: Callable[[], Policy],
         algorithm: Algorithm,
         members: Sequence[Member],
-        starts: Mapping[int, Tensor],
+        experience: Mapping[int, Tensor] | Mapping[int, SliceSource],
         spaces: Spaces,
         stackable: bool = True,
         device: str | torch.device = "cpu",
+        model_stackable: bool = True,
     ) -> None:
-        assert isinstance(world_model, nn.Module)
         self.members = tuple(members)
         self.algorithm = algorithm
         self.device = torch.device(device)
         self.epoch = 0
         runs = len(self.members)
-        world_model.to(self.device)
-        bins = world_model.reward_bins()
+        models = list(world_model) if isinstance(world_model, Sequence) else [world_model]
+        assert len(models) == (runs if algorithm.finetune_world_model else 1)
+        modules = [_module(model).to(self.device) for model in models]
+        model = models[0]
+        bins = model.reward_bins()
         policies = [build_policy() for _ in members]
         for policy, member in zip(policies, members, strict=True):
             policy.initialise(stream(member.seed, "policy"))
         self._noise_shape = policies[0].noise_shape(algorithm.batch_size)
         stacked = StackedPart([_module(policy).to(self.device) for policy in policies], stackable)
-        critics = CriticEnsembles(runs, world_model.latent_size(), algorithm.critic_units, algorithm.critics)
+        critics = CriticEnsembles(runs, model.latent_size(), algorithm.critic_units, algorithm.critics)
         critics.initialise([stream(member.seed, "critic") for member in members])
-        self._world_model = SharedPart(world_model, runs)
+        self._world_model = (
+            StackedPart(modules, model_stackable) if algorithm.finetune_world_model else SharedPart(modules[0], runs)
+        )
+        self._model_noise_shape = model.transition_noise_shape(algorithm.batch_size)
         self._learner = Learner(
             self._world_model,
             stacked,
@@ -97,9 +115,9 @@ class Cohort:
             bins,
             algorithm,
             action_masks(spaces).to(self.device),
-            world_model.task_parameters(),
+            model.task_parameters(),
         )
-        self._starts = {member.task: starts[member.task] for member in members}
+        self._experience = {member.task: experience[member.task] for member in members}
         self._tasks = torch.tensor([member.task for member in members], device=self.device)
         self._batches = [stream(member.seed, "batches") for member in members]
         self._noises = [stream(member.seed, "noise") for member in members]
@@ -110,7 +128,7 @@ class Cohort:
         """Make this many more updates, at most up to the algorithm's number of epochs."""
         for _ in range(min(epochs, self.algorithm.epochs - self.epoch)):
             self._metrics = self._learner.update(self.epoch, self._draw()).metrics
-            for name in ("actor_grad_norm", "critic_grad_norm"):
+            for name in [name for name in self._metrics if name.endswith("_grad_norm")]:
                 bad = ~torch.isfinite(self._metrics[name])
                 seen = self._first_bad.setdefault(name, torch.full_like(bad, -1, dtype=torch.long))
                 seen.copy_(torch.where(bad & (seen < 0), self.epoch, seen))
@@ -152,7 +170,7 @@ class Cohort:
         """
         observation = observation.to(self.device)
         task = self._tasks.unsqueeze(1).expand(observation.shape[:2])
-        self._world_model.constrain(task.flatten())
+        self._world_model.constrain(task)
         latent = self._world_model.call("encode", observation, task)
         return self._learner.policy.call("mean", latent).tanh().cpu()
 
@@ -171,7 +189,7 @@ class Cohort:
         with torch.no_grad():
             observation = observation.to(self.device)
             task = self._tasks.unsqueeze(1).expand(observation.shape[:2])
-            self._world_model.constrain(task.flatten())
+            self._world_model.constrain(task)
             latent = self._world_model.call("encode", observation, task)
             total = torch.zeros(observation.shape[:2], device=self.device)
             for _ in range(steps):
@@ -185,6 +203,12 @@ class Cohort:
         """Parameters of one run's policy, on the CPU, by name."""
         return {name: value.cpu() for name, value in self._learner.policy.state(run).items()}
 
+    def world_model_state(self, run: int) -> dict[str, Tensor]:
+        """Parameters of one run's own world model, on the CPU, by name; empty where the model is frozen."""
+        if isinstance(self._world_model, SharedPart):
+            return {}
+        return {name: value.cpu() for name, value in self._world_model.state(run).items()}
+
     def critic_state(self, run: int) -> dict[str, Tensor]:
         """Parameters of one run's critics, on the CPU, by name."""
         return {name: value.cpu() for name, value in self._learner.critics.state(run).items()}
@@ -192,7 +216,7 @@ class Cohort:
     def state_dict(self) -> dict[str, Tensor]:
         """Everything the next update depends on, as tensors by name; loading it continues bit for bit."""
         state = {"epoch": torch.tensor(self.epoch)}
-        for part, owner in (("policy", self._learner.policy), ("critic", self._learner.critics)):
+        for part, owner in self._owners():
             state |= {f"{part}/{name}": value.detach() for name, value in owner.parameters().items()}
         for name in ("mean", "var", "count"):
             state[f"returns/{name}"] = getattr(self._learner.returns, name)
@@ -201,6 +225,9 @@ class Cohort:
                 state |= {f"optimiser/{name}/{index}/{slot}": value for slot, value in slots.items()}
         for name, first in self._first_bad.items():
             state[f"first_bad/{name}"] = first
+        for name, parameter in self._learner.uncleared.items():
+            if parameter.grad is not None:
+                state[f"uncleared/{name}"] = parameter.grad
         for run in range(len(self.members)):
             state[f"generator/batches/{run}"] = self._batches[run].get_state()
             state[f"generator/noise/{run}"] = self._noises[run].get_state()
@@ -210,7 +237,7 @@ class Cohort:
         """Take over a state made by `state_dict` of a cohort of the same members and algorithm."""
         self.epoch = int(state["epoch"])
         with torch.no_grad():
-            for part, owner in (("policy", self._learner.policy), ("critic", self._learner.critics)):
+            for part, owner in self._owners():
                 for name, value in owner.parameters().items():
                     value.copy_(state[f"{part}/{name}"])
             for name in ("mean", "var", "count"):
@@ -224,24 +251,40 @@ class Cohort:
             for name, value in state.items()
             if name.startswith("first_bad/")
         }
+        for name, parameter in self._learner.uncleared.items():
+            if f"uncleared/{name}" in state:
+                parameter.grad = state[f"uncleared/{name}"].to(self.device).clone()
         for run in range(len(self.members)):
             self._batches[run].set_state(state[f"generator/batches/{run}"])
             self._noises[run].set_state(state[f"generator/noise/{run}"])
 
+    def _owners(self) -> tuple[tuple[str, StackedPart | SharedPart | CriticEnsembles], ...]:
+        learner = self._learner
+        return ("policy", learner.policy), ("critic", learner.critics), ("world_model", self._world_model)
+
     def _draw(self) -> Batch:
-        """Start states and noise of one update, each run's from its own streams (always drawn on the CPU)."""
+        """Data and noise of one update, each run's from its own streams (always drawn on the CPU)."""
         size, horizon = self.algorithm.batch_size, self.algorithm.horizon
-        starts, noises = [], []
-        for run, member in enumerate(self.members):
-            pool = self._starts[member.task]
-            rows = torch.randint(pool.shape[0], (size,), generator=self._batches[run])
-            starts.append(pool[rows])
-            noises.append(torch.randn(horizon, *self._noise_shape, generator=self._noises[run]))
         task = self._tasks.unsqueeze(1).expand(-1, size)
-        return Batch(torch.stack(starts).to(self.device), task, torch.stack(noises, 1).to(self.device))
+        drawn: list[list[Tensor]] = []
+        for run, member in enumerate(self.members):
+            source = self._experience[member.task]
+            if isinstance(source, Tensor):
+                rows = torch.randint(source.shape[0], (size,), generator=self._batches[run])
+                own = [source[rows].unsqueeze(0)]
+            else:
+                own = list(source.draw(size, horizon, self._batches[run])[:3])
+                if self._model_noise_shape is not None:
+                    own.append(torch.rand(horizon, *self._model_noise_shape, generator=self._noises[run]))
+            noise = torch.randn(horizon, *self._noise_shape, generator=self._noises[run])
+            drawn.append([noise, *own])
+        noise, observation, *slices = (torch.stack(parts, 1).to(self.device) for parts in zip(*drawn, strict=True))
+        if not slices:
+            return Batch(observation[0], task, noise)
+        return Batch(observation, task, noise, *slices)
 
 
-def _module(part: Policy) -> nn.Module:
+def _module(part: Policy | WorldModel) -> nn.Module:
     assert isinstance(part, nn.Module)
     return part
 

@@ -68,6 +68,9 @@ class Learner:
         algorithm: What to do.
         action_masks: 1 where an action entry belongs to a task, (tasks, A); used where the variant says so.
         task_parameters: Names of the world model's parameters that embed the task.
+
+    Attributes:
+        uncleared: Parameters whose gradient, as logged, is never cleared; it is part of the state.
     """
 
     def __init__(
@@ -93,7 +96,7 @@ class Learner:
         as_logged = algorithm.variants.task_embedding is Variant.AS_LOGGED
         untrained = set(task_parameters) if as_logged else set()
         trained = [value for name, value in world_model.parameters().items() if name not in untrained]
-        self._uncleared = [value for name, value in world_model.parameters().items() if name in untrained]
+        self.uncleared = {name: value for name, value in world_model.parameters().items() if name in untrained}
         self.optimisers = {
             "actor": _adam(self._policy_parameters, algorithm.actor_betas, algorithm),
             "critic": _adam(self._critic_parameters, algorithm.critic_betas, algorithm),
@@ -128,7 +131,8 @@ class Learner:
             Normalised loss (R,), negative returns before normalisation (R, B), and the roll-out.
         """
         observation = batch.observation if batch.observation.ndim == 3 else batch.observation[0]
-        self._constrain(batch.task)
+        self.world_model.constrain(batch.task)
+        self.policy.constrain()
         mask = None if self._mask is None else self._mask[batch.task]
         imagination = imagine(
             self.world_model,
@@ -146,13 +150,6 @@ class Learner:
             return raw.mean(1) / batch.noise.shape[0], raw, imagination
         self.returns.update(raw.detach())
         return raw.mean(1) / (self.returns.var + 1e-5).sqrt(), raw, imagination
-
-    def _constrain(self, task: Tensor) -> None:
-        if isinstance(self.world_model, SharedPart):
-            self.world_model.constrain(task.flatten())
-        else:
-            self.world_model.constrain(task)
-        self.policy.constrain()
 
     def _update_model(self, batch: Batch) -> dict[str, Tensor]:
         assert batch.action is not None
@@ -185,7 +182,7 @@ class Learner:
     def _update_policy(self, batch: Batch) -> tuple[Imagination, dict[str, Tensor]]:
         for parameter in self._model_parameters:
             parameter.requires_grad_(False)
-        for parameter in self._uncleared:
+        for parameter in self.uncleared.values():
             # As logged, the actor loss adds to this gradient and nothing ever clears it.
             parameter.requires_grad_(self.algorithm.finetune_world_model)
         self.optimisers["actor"].zero_grad()
@@ -244,7 +241,9 @@ def clip_by_run(parameters: Iterable[nn.Parameter], largest: float) -> Tensor:
         The norms before, (R,).
     """
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    norms: Tensor = torch.linalg.vector_norm(torch.stack([gradient.flatten(1).norm(dim=1) for gradient in gradients]), dim=0)
+    norms: Tensor = torch.linalg.vector_norm(
+        torch.stack([gradient.flatten(1).norm(dim=1) for gradient in gradients]), dim=0
+    )
     scale = (largest / (norms + 1e-6)).clamp(max=1.0)
     for gradient in gradients:
         gradient.mul_(scale.view(-1, *[1] * (gradient.ndim - 1)))

@@ -44,8 +44,8 @@ class SharedPart:
         return result.reshape(result.shape[0], self.runs, -1, *result.shape[2:])
 
     def constrain(self, *arguments: Tensor) -> None:
-        """Let the module put its parameters back inside their bounds."""
-        self.module.constrain(*arguments)  # type: ignore[operator]
+        """Let the module put its parameters back inside their bounds; arguments are (R, B)."""
+        self.module.constrain(*(argument.flatten(0, 1) for argument in arguments))  # type: ignore[operator]
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """Nothing: a shared part does not train."""
