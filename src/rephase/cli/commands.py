@@ -26,6 +26,7 @@ class Command:
 
 
 COMMANDS: tuple[Command, ...] = (
+    Command("run", "rephase.cli.run", "Train and evaluate what is not done yet; Ctrl-C is safe."),
     Command("plugins", "rephase.cli.plugins", "List the installed parts, who offers them and what failed to load."),
     Command("tasks", "rephase.cli.tasks", "List the 30 tasks with their sizes, steps and origin."),
     Command("vectors", "rephase.cli.vectors", "Recompute reference files here and say how far each quantity is off."),

@@ -314,7 +314,7 @@ def load_start_states(path: Path, digest: str, tasks: Sequence[str]) -> dict[str
     """Read the observations policies are trained from.
 
     Args:
-        path: Safetensors file with one tensor (n, S) a task, by the task's name.
+        path: Safetensors file with ``observations`` (n, S) and the task index of each, ``tasks`` (n,).
         digest: What the file's digest must be.
         tasks: Names of the tasks wanted.
 
@@ -322,19 +322,22 @@ def load_start_states(path: Path, digest: str, tasks: Sequence[str]) -> dict[str
         Observations (n, S) float32 by task.
 
     Raises:
-        CheckpointError: A task is not in the file, or is of another shape.
+        CheckpointError: The file is of another shape, or has none of a task.
     """
     tensors, _ = read_tensors(path, digest)
-    for task in tasks:
-        rows = tensors.get(task)
-        if rows is None or rows.ndim != 2 or rows.shape[1] != SPACES.observation or not len(rows):
-            shape = "missing" if rows is None else tuple(rows.shape)
-            raise CheckpointError(
-                f"start states of {task!r} are {shape}, expected (n, {SPACES.observation})",
-                where=str(path),
-                remedy="make the file with one such tensor for every task of the manifest",
-            )
-    return {task: tensors[task].float() for task in tasks}
+    shapes = {name: tuple(tensors[name].shape) if name in tensors else () for name in ("observations", "tasks")}
+    rows = shapes["tasks"][:1]
+    if len(rows) != 1 or shapes["observations"] != (*rows, SPACES.observation):
+        raise CheckpointError(
+            f"observations are {shapes['observations']} and tasks {shapes['tasks']}, "
+            f"expected (n, {SPACES.observation}) and (n,)",
+            where=str(path),
+            remedy="write both tensors, one row a start state",
+        )
+    found = {task: tensors["observations"][tensors["tasks"] == find_task(task).index].float() for task in tasks}
+    if none := [task for task in tasks if not len(found[task])]:
+        raise CheckpointError(f"no start states of {none[0]!r}", where=str(path), remedy="add some of every task")
+    return found
 
 
 def _point_values(point: CurvePoint) -> dict[str, Any]:

@@ -1,0 +1,133 @@
+"""``rephase run PHASE``: trains and evaluates what is not done yet. Ctrl-C is safe; the same command goes on."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import TYPE_CHECKING, Any
+
+from rephase.cli.options import add_phase, phase_of, project_of, store_of
+from rephase.cli.rendering import emit, tell
+from rephase.errors import UsageError
+
+if TYPE_CHECKING:
+    from rephase.manifest import Phase, Run
+    from rephase.reproduction.running import Ran
+    from rephase.reproduction.training import Progress
+
+__all__ = ["configure", "run"]
+
+_SECONDS_BETWEEN_LINES = 5.0
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_phase(parser)
+    parser.add_argument("--index", type=int, help="only this run of the job array, as the log counted them")
+    parser.add_argument("--config", default="", help="only runs of this config")
+    parser.add_argument("--task", default="", help="only runs of this task")
+    parser.add_argument("--seed", type=int, help="only runs of this seed")
+    parser.add_argument("--extend", action="store_true", help="also the seeds declared for an inconclusive phase")
+    parser.add_argument("--device", default="", help="cpu or cuda (default: cuda at the logged scale, cpu otherwise)")
+    parser.add_argument("--threads", type=int, default=0, help="threads of one operation (default: torch's choice)")
+    parser.add_argument("--checkpoint-seconds", type=float, default=30.0, help="time between checkpoints (default: 30)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the phase.
+
+    Returns:
+        0 when every run asked for is complete, 3 when one failed or is held by another process.
+    """
+    from rephase.reproduction.running import prepare, run_all
+
+    phase = phase_of(arguments)
+    runs = _chosen(arguments, phase)
+    store = store_of(arguments, phase)
+    scale = phase.manifest.scale
+    tell(f"{phase.manifest.phase} at the {scale} scale: {phase.manifest.not_this or 'exactly what the log ran'}")
+    tell(f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} in {store.folder}")
+    workshop = prepare(
+        store,
+        project_of(arguments) if not arguments.phase.endswith(".toml") else phase.file.parent,
+        runs,
+        device=arguments.device or ("cuda" if scale == "logged" else "cpu"),
+        checkpoint_seconds=arguments.checkpoint_seconds,
+    )
+    tell(f"{len(workshop.inputs)} inputs verified: " + ", ".join(sorted(workshop.inputs)))
+    _use_threads(arguments.threads)
+    ran = run_all(workshop, runs, _Meter(phase).show, tell)
+    emit(arguments, _data(phase, ran), _text(ran))
+    return 3 if ran.failed or ran.elsewhere else 0
+
+
+def _chosen(arguments: argparse.Namespace, phase: Phase) -> tuple[Run, ...]:
+    if arguments.index is None:
+        return phase.select(arguments.config, arguments.task, arguments.seed, arguments.extend)
+    if arguments.task or arguments.seed is not None:
+        raise UsageError("--index already says which task and seed", remedy="leave out --task and --seed")
+    return (phase.run_at(arguments.index, arguments.config, arguments.extend),)
+
+
+def _use_threads(threads: int) -> None:
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
+
+
+class _Meter:
+    """Prints progress now and then, and at once when there is a note or a new return."""
+
+    def __init__(self, phase: Phase) -> None:
+        self._tasks = phase.manifest.tasks
+        self._last = 0.0
+        self._seen: Any = None
+
+    def show(self, progress: Progress) -> None:
+        """Print one line, unless the last one is recent and nothing but the epoch changed."""
+        now = time.monotonic()
+        news = (progress.config, progress.note, dict(progress.returns))
+        if now - self._last < _SECONDS_BETWEEN_LINES and news == self._seen:
+            return
+        self._last, self._seen = now, news
+        words = [f"{progress.config}: epoch {progress.epoch}/{progress.epochs}"]
+        if progress.note:
+            words.append(progress.note)
+        elif progress.seconds_left is not None:
+            words.append(f"{_clock(progress.seconds_left)} left")
+        cells = []
+        for task in self._tasks:
+            values = [f"{value:.0f}" for run, value in progress.returns.items() if run.task == task]
+            if values:
+                cells.append(f"{task} {' '.join(values)}")
+        if cells:
+            words.append("return " + " | ".join(cells))
+        tell(", ".join(words))
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s"
+
+
+def _data(phase: Phase, ran: Ran) -> dict[str, Any]:
+    return {
+        "phase": phase.manifest.phase,
+        "scale": str(phase.manifest.scale),
+        "manifest_digest": phase.digest,
+        "completed": [run.label for run in ran.completed],
+        "skipped": [run.label for run in ran.skipped],
+        "elsewhere": [run.label for run in ran.elsewhere],
+        "failed": {run.label: reason for run, reason in ran.failed.items()},
+        "seconds": round(ran.seconds, 1),
+    }
+
+
+def _text(ran: Ran) -> str:
+    lines = [f"FAILED {run.label}: {reason}" for run, reason in ran.failed.items()]
+    lines += [f"another process runs {run.label}" for run in ran.elsewhere]
+    done = f"{len(ran.completed)} completed in {_clock(ran.seconds)}"
+    lines.append(f"{done}, {len(ran.skipped)} were complete before, {len(ran.failed)} failed")
+    return "\n".join(lines)
