@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 from rephase.engine.networks import NormedLinear, SimNorm, TaskEmbedding, draw_linear_defaults, head, tower
