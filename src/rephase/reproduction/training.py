@@ -26,6 +26,7 @@ from rephase.manifest.schema import Plan
 from rephase.protocols import BatchedEnvironment, WorldModel
 from rephase.reproduction.composing import Composition, build_policy, build_world_model
 from rephase.reproduction.stopping import Stopping
+from rephase.reproduction.weights import world_model_tensors
 
 __all__ = ["CohortTraining", "Measured", "Progress", "load_start_states", "load_world_model"]
 
@@ -287,16 +288,16 @@ def load_world_model(composition: Composition, path: Path, digest: str) -> World
 
     Args:
         composition: The config's parts.
-        path: Safetensors file with one tensor a parameter.
+        path: Safetensors file with one tensor a parameter, or a published ``.pt`` checkpoint.
         digest: What the file's digest must be.
 
     Raises:
         CheckpointError: The file's parameters are not the model's.
     """
     model = build_world_model(composition.world_model, SPACES)
-    tensors, _ = read_tensors(path, digest)
     assert isinstance(model, nn.Module)
     wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    tensors = world_model_tensors(path, digest, wanted)
     found = {name: tuple(value.shape) for name, value in tensors.items()}
     if wrong := sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name)):
         name = wrong[0]
