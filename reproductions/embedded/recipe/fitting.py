@@ -1,0 +1,67 @@
+"""Fits of the world model that survive an interruption."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rephase_mlp.offers import MLPWorldModelConfig
+from rephase_mlp.world_model import MLPWorldModel
+
+from recipe.episodes import Episodes, pool
+from rephase.engine.checkpoints import read_tensors, write_tensors
+from rephase.engine.pretraining import Pretrainer, Pretraining
+from rephase.engine.seeding import stream
+from rephase.environments import SPACES
+
+__all__ = ["fit", "load_model"]
+
+_STEPS_BETWEEN_SAVES = 250
+
+
+def load_model(config: MLPWorldModelConfig, path: Path) -> MLPWorldModel:
+    """The world model a file holds."""
+    model = MLPWorldModel(config, SPACES)
+    model.load_state_dict(read_tensors(path)[0])
+    return model
+
+
+def fit(
+    config: MLPWorldModelConfig,
+    start: Path | None,
+    episodes: dict[int, Episodes],
+    settings: Pretraining,
+    seed: int,
+    path: Path,
+) -> None:
+    """Fit a world model and write it to ``path``; does nothing if that is there, goes on if it was interrupted.
+
+    Args:
+        config: Sizes of the world model.
+        start: File of the model to start from; None starts from fresh weights.
+        episodes: The data, by task index.
+        settings: How to fit.
+        seed: Seed of the fresh weights and of the slices.
+        path: File the world model goes to; its progress lies beside it until it is done.
+    """
+    if path.exists():
+        return
+    if start is None:
+        model = MLPWorldModel(config, SPACES)
+        model.initialise(stream(seed, "world-model"))
+    else:
+        model = load_model(config, start)
+    trainer = Pretrainer(model, pool(episodes), settings, SPACES, stream(seed, "slices"))
+    progress = path.with_suffix(".progress.safetensors")
+    if progress.exists():
+        trainer.load_state_dict(read_tensors(progress)[0])
+    while trainer.step < settings.steps:
+        loss = trainer.advance(_STEPS_BETWEEN_SAVES)
+        assert loss is not None
+        write_tensors(progress, trainer.state_dict())
+        print(
+            f"{path.stem}: step {trainer.step} of {settings.steps}, "
+            f"dynamics {float(loss.dynamics):.5f}, reward {float(loss.reward):.4f}",
+            flush=True,
+        )
+    write_tensors(path, {name: value.detach() for name, value in model.state_dict().items()})
+    progress.unlink()

@@ -1,0 +1,172 @@
+"""Every number of the recipe, in one place.
+
+Changing one makes another world model, and so moves every recorded outcome of the embedded scale.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+from rephase_mlp.offers import MLPWorldModelConfig
+
+from rephase.engine.pretraining import Pretraining
+from rephase.manifest.algorithm import Algorithm, Variants
+
+__all__ = ["RECIPE", "Behaviour", "Heldout", "Packing", "Recipe", "Rounds"]
+
+
+@frozen(kw_only=True)
+class Behaviour:
+    """One model-free agent whose whole life is kept.
+
+    Args:
+        task: Name of its task.
+        seed: Seed of the agent and of its task.
+        steps: Agent steps it learns for.
+        learning_rate: Of all its networks.
+        random_steps: Agent steps it acts at random first.
+    """
+
+    task: str
+    seed: int
+    steps: int
+    learning_rate: float = 5e-4
+    random_steps: int = 1_000
+
+
+@frozen(kw_only=True)
+class Rounds:
+    """Rounds of policies extracted from fresh seeds in the latest world model, whose real episodes are added.
+
+    While the policies of a round are extracted, the world model is already fitted on; so round k acts in model k-1.
+
+    Args:
+        count: Number of rounds.
+        policies: Policies of one task in one round.
+        episodes: Real episodes of one policy; the first is without noise.
+        noise: Standard deviations of the exploration noise; noisy episodes take them in turn.
+        horizons: Imagined steps; rounds take them in turn.
+        extraction: How policies are extracted; its horizon is replaced.
+        policy_units: Hidden widths of the Gaussian policies.
+        fit: How the world model is fitted on during one round.
+    """
+
+    count: int
+    policies: int
+    episodes: int
+    noise: tuple[float, ...]
+    horizons: tuple[int, ...]
+    extraction: Algorithm
+    policy_units: tuple[int, ...]
+    fit: Pretraining
+
+
+@frozen(kw_only=True)
+class Packing:
+    """What is shipped beside the world model.
+
+    Args:
+        start_states: Start observations of one task.
+        episodes: Whole episodes of one task, the newest first.
+    """
+
+    start_states: int
+    episodes: int
+
+
+@frozen(kw_only=True)
+class Heldout:
+    """How the world model is judged on policies from seeds that no data came from.
+
+    Args:
+        seeds: Seeds of the policies.
+        episodes: Real episodes of one policy.
+        extraction: How the policies are extracted.
+        policy_units: Hidden widths of the Gaussian policies.
+        steps: Prediction errors are given this many agent steps ahead.
+    """
+
+    seeds: tuple[int, ...]
+    episodes: int
+    extraction: Algorithm
+    policy_units: tuple[int, ...]
+    steps: tuple[int, ...]
+
+
+@frozen(kw_only=True)
+class Recipe:
+    """The whole recipe.
+
+    Args:
+        seed: Seed of everything but the agents of the behaviour data.
+        tasks: Names of the tasks.
+        behaviour: The model-free agents.
+        model: Sizes of the world model.
+        first_fit: Fit on the behaviour data alone.
+        rounds: What follows.
+        final_fit: Last, annealed fit on everything, from the last round's model.
+        packing: What is shipped.
+        heldout: How the result is judged.
+        threads: Threads of the final fit; all else uses one in each of two processes.
+    """
+
+    seed: int
+    tasks: tuple[str, ...]
+    behaviour: tuple[Behaviour, ...]
+    model: MLPWorldModelConfig
+    first_fit: Pretraining
+    rounds: Rounds
+    final_fit: Pretraining
+    packing: Packing
+    heldout: Heldout
+    threads: int = 2
+
+
+RECIPE = Recipe(
+    seed=20_250,
+    tasks=("reacher-easy", "walker-stand", "cheetah-run"),
+    behaviour=(
+        Behaviour(task="walker-stand", seed=1, steps=25_000),
+        Behaviour(task="reacher-easy", seed=1, steps=32_500),
+        Behaviour(task="cheetah-run", seed=1, steps=72_500),
+        Behaviour(task="walker-stand", seed=2, steps=20_000, learning_rate=1e-3),
+    ),
+    model=MLPWorldModelConfig(latent_size=192, encoder_units=(256,), units=(256, 256), task_size=16),
+    first_fit=Pretraining(steps=1_500, batch_size=192, horizon=8, warmup=100, final_lr=1e-5, padding_noise=1.0),
+    rounds=Rounds(
+        count=14,
+        policies=4,
+        episodes=3,
+        noise=(0.2, 0.5),
+        horizons=(8, 5),
+        extraction=Algorithm(
+            epochs=220,
+            batch_size=32,
+            actor_lr=7e-4,
+            critic_lr=7e-4,
+            critics=2,
+            critic_units=(128, 64),
+            critic_iterations=2,
+            variants=Variants.corrected(),
+        ),
+        policy_units=(128, 64),
+        fit=Pretraining(steps=500, batch_size=192, horizon=8, first_lr=6e-4, final_lr=1e-4, padding_noise=1.0),
+    ),
+    final_fit=Pretraining(steps=6_000, batch_size=256, horizon=8, warmup=100, final_lr=1e-5, padding_noise=1.0),
+    packing=Packing(start_states=20_000, episodes=60),
+    heldout=Heldout(
+        seeds=(7, 8, 9),
+        episodes=5,
+        extraction=Algorithm(
+            epochs=400,
+            batch_size=64,
+            horizon=8,
+            critics=2,
+            critic_units=(128, 64),
+            critic_iterations=4,
+            variants=Variants.corrected(),
+        ),
+        policy_units=(128, 64),
+        steps=(1, 2, 4, 8, 16, 32),
+    ),
+)
+"""The recipe the shipped assets were made by."""
