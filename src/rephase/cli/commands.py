@@ -27,8 +27,21 @@ class Command:
 
 COMMANDS: tuple[Command, ...] = (
     Command("run", "rephase.cli.run", "Train and evaluate what is not done yet; Ctrl-C is safe."),
+    Command("check", "rephase.cli.check", "Say whether a phase came back: tables, verdict, exit code."),
+    Command("show", "rephase.cli.show", "Show what a phase means, or list the phases."),
+    Command("status", "rephase.cli.status", "Say where every run is in its life."),
+    Command("log", "rephase.cli.log", "Render a phase's runs as the log's own Markdown tables."),
+    Command("record", "rephase.cli.record", "Turn completed runs into recorded outcomes."),
     Command("plugins", "rephase.cli.plugins", "List the installed parts, who offers them and what failed to load."),
     Command("tasks", "rephase.cli.tasks", "List the 30 tasks with their sizes, steps and origin."),
     Command("vectors", "rephase.cli.vectors", "Recompute reference files here and say how far each quantity is off."),
     Command("doctor", "rephase.cli.doctor", "Say what this machine can do, one line each, with the remedy."),
+    Command(
+        "fetch", "rephase.cli.fetch", "Get a phase's checkpoint and data, by revision and digest, and verify them."
+    ),
+    Command(
+        "import-dataset", "rephase.cli.datasets", "Turn chunk files of the MT30 dataset into a store, in little memory."
+    ),
+    Command("submit", "rephase.cli.submit", "Hand a phase to a SLURM queue, with a check when it has ended."),
+    Command("image", "rephase.cli.image", "Build, verify or show the container image that runs are made in."),
 )

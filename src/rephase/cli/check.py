@@ -1,0 +1,46 @@
+"""``rephase check PHASE``: the phase's tables and its verdict, from folders alone. Needs no torch."""
+
+from __future__ import annotations
+
+import argparse
+
+from rephase.cli.options import add_phase, phase_of, store_of
+from rephase.cli.rendering import emit, table
+
+__all__ = ["configure", "run"]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_phase(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Judge the phase.
+
+    Returns:
+        0 reproduced, 1 deviates, 4 inconclusive, 5 invalid.
+    """
+    from rephase.reproduction.checking import check_phase
+    from rephase.reproduction.judging import verdict_text
+    from rephase.reproduction.tables import OUTCOME_COLUMNS, outcome_rows, summary_columns, summary_rows, titles
+
+    phase = phase_of(arguments)
+    store = store_of(arguments, phase)
+    records = store.records(extended=True)
+    verdict = check_phase(store, records)
+    outcomes = [record.outcome for record in records]
+    rows = outcome_rows(outcomes, titles(phase))
+    summary = summary_rows(phase, outcomes)
+    columns = summary_columns(phase)
+    scale = f"{phase.manifest.phase} at the {phase.manifest.scale} scale"
+    about = f"{scale}: {phase.manifest.not_this or 'exactly what the log ran'}"
+    data = verdict.to_json() | {
+        "about": about,
+        "manifest_digest": phase.digest,
+        "outcomes": [dict(zip(OUTCOME_COLUMNS, row, strict=True)) for row in rows],
+        "summary": [dict(zip(columns, row, strict=True)) for row in summary],
+    }
+    blocks = [about, table(OUTCOME_COLUMNS, rows, numbers=(2, 3, 4)), table(columns, summary), verdict_text(verdict)]
+    emit(arguments, data, "\n\n".join(blocks))
+    return verdict.exit_code

@@ -1,0 +1,63 @@
+"""``rephase log [PHASE]``: what is in the folders, as the log's own Markdown tables. Needs no torch."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from rephase.cli.options import add_phase, phase_of, store_of
+from rephase.cli.rendering import emit
+
+__all__ = ["configure", "run"]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_phase(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Render a phase's runs as the log writes them.
+
+    Returns:
+        0.
+    """
+    from rephase.reproduction.tables import (
+        OUTCOME_COLUMNS,
+        markdown,
+        outcome_rows,
+        summary_columns,
+        summary_rows,
+        titles,
+    )
+
+    phase = phase_of(arguments)
+    store = store_of(arguments, phase)
+    names = titles(phase)
+    outcomes = [record.outcome for record in store.records(extended=True)]
+    states = [
+        [names[row["config"]], row["task"], str(row["seed"]), row["state"] or "-", row.get("job") or "-"]
+        for row in store.summary()
+        if row["state"] != "COMPLETED"
+    ]
+    done = outcome_rows(outcomes, names)
+    summary = summary_rows(phase, outcomes)
+    word = "COMPLETED" if not states else f"{len(done)} of {len(phase.runs())} COMPLETED"
+    blocks = [
+        f"## {phase.manifest.title} ({word})",
+        f"{phase.manifest.phase} at the {phase.manifest.scale} scale, {phase.manifest.algorithm.epochs:,} epochs. "
+        f"{phase.manifest.question}".rstrip(),
+        markdown(OUTCOME_COLUMNS, done),
+        markdown(summary_columns(phase), summary),
+    ]
+    if states:
+        blocks.append(markdown(["Config", "Task", "Seed", "State", "Job"], states))
+    data: dict[str, Any] = {
+        "phase": phase.manifest.phase,
+        "scale": str(phase.manifest.scale),
+        "outcomes": [dict(zip(OUTCOME_COLUMNS, row, strict=True)) for row in done],
+        "summary": [dict(zip(summary_columns(phase), row, strict=True)) for row in summary],
+        "unfinished": [dict(zip(["Config", "Task", "Seed", "State", "Job"], row, strict=True)) for row in states],
+    }
+    emit(arguments, data, "\n\n".join(blocks))
+    return 0

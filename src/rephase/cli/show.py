@@ -1,0 +1,110 @@
+"""``rephase show [PHASE]``: what a phase means: configs, inputs, runs and recorded outcomes. Needs no torch."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from rephase.cli.options import add_phase, phase_of, project_of, store_of
+from rephase.cli.rendering import emit, table
+
+if TYPE_CHECKING:
+    from rephase.manifest import Phase
+
+__all__ = ["configure", "run"]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_phase(parser, optional=True)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show one phase, or list all.
+
+    Returns:
+        0.
+    """
+    if not arguments.phase:
+        return _list(arguments)
+    from rephase.reproduction.checking import recorded_outcomes
+    from rephase.reproduction.tables import OUTCOME_COLUMNS, outcome_rows, titles
+
+    phase = phase_of(arguments)
+    path = phase.file.parent / phase.manifest.recorded
+    recorded = recorded_outcomes(phase) if phase.manifest.recorded and path.is_file() else None
+    outcomes = outcome_rows(recorded.judged, titles(phase)) if recorded else []
+    data = _data(phase) | {
+        "folder": str(store_of(arguments, phase).folder),
+        "recorded": [dict(zip(OUTCOME_COLUMNS, row, strict=True)) for row in outcomes],
+        "recorded_source": recorded.source if recorded else "",
+    }
+    source = f"recorded outcomes ({recorded.source}):" if recorded else "no recorded outcomes yet"
+    blocks = [_about(phase, data), _inputs(phase), _runs(phase), source]
+    if outcomes:
+        blocks[-1] += "\n" + table(OUTCOME_COLUMNS, outcomes, numbers=(2, 3, 4))
+    emit(arguments, data, "\n\n".join(blocks))
+    return 0
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from rephase.reproduction.phases import known_phases
+
+    phases = known_phases(project_of(arguments))
+    rows = [[name, ", ".join(scales)] for name, scales in phases.items()]
+    emit(arguments, {name: sorted(scales) for name, scales in phases.items()}, table(["Phase", "Scales"], rows))
+    return 0
+
+
+def _data(phase: Phase) -> dict[str, Any]:
+    from rephase.manifest.hashing import plain
+
+    data: dict[str, Any] = plain(phase.manifest)
+    runs = [
+        {"index": at, "config": run.config, "task": run.task, "seed": run.seed} for at, run in enumerate(phase.runs())
+    ]
+    return data | {
+        "manifest_digest": phase.digest,
+        "config_digests": {name: phase.config_digest(name) for name in phase.configs},
+        "resolved": {name: phase.resolved(name) for name in phase.configs},
+        "runs": runs,
+    }
+
+
+def _about(phase: Phase, data: dict[str, Any]) -> str:
+    manifest, algorithm = phase.manifest, phase.manifest.algorithm
+    lines = [
+        f"{manifest.phase} at the {manifest.scale} scale: {manifest.title}",
+        f"question   {manifest.question or '-'}",
+        f"this is    {manifest.not_this or 'exactly what the log ran'}",
+        f"manifest   {phase.digest}",
+        f"folder     {data['folder']}",
+        f"training   {algorithm.epochs:,} epochs, horizon {algorithm.horizon}, batch {algorithm.batch_size}",
+        f"evaluation {manifest.evaluation.episodes} episodes, every {manifest.evaluation.every or 'no'} epochs, "
+        f"plan reward by {manifest.evaluation.plan}",
+        "plugins    " + ", ".join(f"{name} {pin}" for name, pin in sorted(manifest.plugins.items())),
+    ]
+    for name, config in phase.configs.items():
+        integrator = config.policy.integrator
+        by = f" by {integrator.part}" if integrator else ""
+        lines.append(
+            f"config     {name}: {config.name}, world model {config.world_model.part}, policy {config.policy.part}{by}"
+        )
+    return "\n".join(lines)
+
+
+def _inputs(phase: Phase) -> str:
+    rows = []
+    for name, one in sorted(phase.manifest.inputs.items()):
+        pin = f"pending: {one.pending_because}" if one.pending else one.sha256
+        rows.append([name, "yes" if phase.path_of(name).exists() else "no", one.path, pin])
+    return table(["Input", "Here", "Path", "Digest"], rows)
+
+
+def _runs(phase: Phase) -> str:
+    rows = []
+    for array in phase.arrays:
+        runs = phase.array_runs(array)
+        order = " x ".join(phase.arrays[array].order)
+        rows.append([array, f"0-{len(runs) - 1}", order, f"{runs[0].label} ... {runs[-1].label}"])
+    return table(["Array", "Index", "Order", "Runs"], rows)

@@ -1,0 +1,89 @@
+"""``rephase status [PHASE]``: where every run is in its life, from folders alone. Needs no torch."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from rephase.cli.options import add_phase, phase_of, project_of, store_of
+from rephase.cli.rendering import emit, table
+
+if TYPE_CHECKING:
+    from rephase.reproduction.storing import Store
+
+__all__ = ["configure", "run"]
+
+_SECONDS = 5.0
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_phase(parser, optional=True)
+    parser.add_argument("--watch", action="store_true", help="look again every few seconds until nothing runs or waits")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show the state of runs.
+
+    Returns:
+        0.
+    """
+    while True:
+        rows = [row for store in _stores(arguments) for row in _rows(store)]
+        emit(arguments, rows, _text(rows))
+        if not arguments.watch or not any(row["state"] in ("QUEUED", "RUNNING") for row in rows):
+            return 0
+        time.sleep(_SECONDS)
+
+
+def _stores(arguments: argparse.Namespace) -> list[Store]:
+    from rephase.reproduction.phases import known_phases
+
+    if arguments.phase:
+        return [store_of(arguments, phase_of(arguments))]
+    names = [name for name, scales in known_phases(project_of(arguments)).items() if arguments.scale in scales]
+    stores = []
+    for name in names:
+        arguments.phase = name
+        stores.append(store_of(arguments, phase_of(arguments)))
+    arguments.phase = None
+    return stores
+
+
+def _rows(store: Store) -> list[dict[str, Any]]:
+    manifest = store.phase.manifest
+    rows = []
+    for row in store.summary(extended=True):
+        if row["state"] or row["seed"] in manifest.seeds:
+            rows.append({"phase": manifest.phase, "scale": str(manifest.scale), "reason": "", **_honest(row)})
+    return rows
+
+
+def _honest(row: dict[str, Any]) -> dict[str, Any]:
+    # A process that died left RUNNING behind. On this machine's file system its lock is free then, which tells.
+    if row["state"] == "RUNNING" and not row["held"]:
+        return {**row, "reason": "no process holds it: it died or is being moved; 'rephase run' goes on from there"}
+    return row
+
+
+def _text(rows: list[dict[str, Any]]) -> str:
+    cells = [
+        [
+            f"{row['phase']} {row['scale']}",
+            row["config"],
+            row["task"],
+            str(row["seed"]),
+            row["state"] or "-",
+            f"{row.get('epoch', 0)}/{row['epochs']}" if row.get("epochs") else "-",
+            str(row.get("attempt", 0)),
+            row.get("job") or "-",
+            row["reason"],
+        ]
+        for row in rows
+    ]
+    columns = ["Phase", "Config", "Task", "Seed", "State", "Epoch", "Attempt", "Job", "Reason"]
+    counts = Counter(row["state"] or "never asked for" for row in rows)
+    line = ", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "no phase here"
+    return f"{table(columns, cells, numbers=(3, 5, 6))}\n{line}"

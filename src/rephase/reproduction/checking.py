@@ -1,0 +1,103 @@
+"""Checking a phase: its records against what the manifest and lock pin, then its outcomes against the recorded ones.
+
+Reads folders only and needs no torch. What is decided is decided by `rephase.reproduction.judging`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rephase.errors import ManifestError, Problem
+from rephase.manifest import Phase
+from rephase.manifest.files import displayed
+from rephase.manifest.hashing import file_digest
+from rephase.manifest.lock import Lock
+from rephase.manifest.outcomes import RecordedOutcomes, read_outcomes
+from rephase.manifest.record import Record
+from rephase.reproduction.judging import Breach, PhaseVerdict, check_pins, judge_phase
+from rephase.reproduction.storing import Store
+
+__all__ = ["check_phase", "recorded_outcomes"]
+
+
+def recorded_outcomes(phase: Phase) -> RecordedOutcomes:
+    """What a phase is judged against.
+
+    Raises:
+        ManifestError: The manifest names no such file, it is missing, or it says something it may not.
+    """
+    if not phase.manifest.recorded:
+        problem = Problem("recorded", "missing key", "'rephase record' writes such a file from completed runs")
+        raise ManifestError(displayed(phase.file), [problem])
+    path = phase.file.parent / phase.manifest.recorded
+    if not path.is_file():
+        problem = Problem(
+            "recorded", f"no such file: {phase.manifest.recorded}", "'rephase record' writes it from completed runs"
+        )
+        raise ManifestError(displayed(phase.file), [problem])
+    return read_outcomes(path)
+
+
+def check_phase(store: Store, records: Sequence[Record]) -> PhaseVerdict:
+    """Judge a phase by the records in its folder.
+
+    Args:
+        store: The phase's folders.
+        records: The records of its completed runs, extension included.
+
+    Returns:
+        The verdict.
+    """
+    phase = store.phase
+    lock = store.lock()
+    breaches = [breach for record in records for breach in _breaches(store, record, lock)]
+    return judge_phase(
+        recorded_outcomes(phase),
+        [record.outcome for record in records],
+        phase.manifest.verdict,
+        runs=[(run.config, run.task, run.seed) for run in phase.runs()],
+        extension_seeds=phase.manifest.extension_seeds,
+        config_digests={name: phase.config_digest(name) for name in phase.configs},
+        breaches=breaches,
+        notes=_notes(records),
+    )
+
+
+def _breaches(store: Store, record: Record, lock: Lock | None) -> list[Breach]:
+    phase, label = store.phase, record.run.label
+    expected: dict[str, str] = {}
+    found: dict[str, str] = {}
+    for name, one in phase.inputs_of(record.config).items():
+        pinned = one.sha256 if not one.pending else (lock.inputs.get(name, "") if lock else "")
+        if pinned:
+            expected[f"input {name}"] = pinned
+        if name in record.inputs:
+            found[f"input {name}"] = record.inputs[name]
+    if lock is not None:
+        machine = record.provenance.get("machine", {})
+        expected |= {f"plugin {name}": version for name, version in lock.plugins.items()}
+        found |= {f"plugin {name}": version for name, version in record.provenance.get("plugins", {}).items()}
+        if lock.image:
+            expected["image"] = lock.image
+            found["image"] = str(machine.get("image", "")) or "none"
+    breaches = list(check_pins(label, expected, found))
+    policy = store.folder_of(record.run) / record.policy_file
+    if not policy.is_file() or file_digest(policy) != record.policy_sha256:
+        problem = "its policy file is missing or is not the one that was evaluated"
+        breaches.append(
+            Breach(rule="policy", where=label, problem=problem, remedy="move the run's folder away and repeat it")
+        )
+    return breaches
+
+
+def _notes(records: Sequence[Record]) -> list[str]:
+    notes = []
+    if resumed := sum(record.resumed for record in records):
+        notes.append(f"{resumed} of {len(records)} runs were stopped and went on from a checkpoint")
+    codes = {str(record.provenance.get("code", {}).get("digest", "")) for record in records}
+    if len(codes) > 1:
+        notes.append(f"the runs were made by {len(codes)} different states of the code")
+    machines = {record.outcome.hardware for record in records}
+    if len(machines) > 1:
+        notes.append(f"the runs were made on different hardware: {', '.join(sorted(machines))}")
+    return notes
