@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rephase.errors import UsageError
+
 if TYPE_CHECKING:
     from rephase.manifest import Phase
     from rephase.reproduction.storing import Store
@@ -14,12 +16,13 @@ if TYPE_CHECKING:
 __all__ = ["add_folders", "add_phase", "phase_of", "project_of", "runs_of", "store_of"]
 
 
-def add_phase(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+def add_phase(parser: argparse.ArgumentParser, *, optional: bool = False, scale: str = "embedded") -> None:
     """Declare PHASE, ``--scale`` and the folders.
 
     Args:
         parser: The command's parser.
         optional: Whether PHASE may be left out; ``arguments.phase`` is None then.
+        scale: Scale where none is given.
     """
     parser.add_argument(
         "phase",
@@ -28,7 +31,7 @@ def add_phase(parser: argparse.ArgumentParser, *, optional: bool = False) -> Non
         help="a phase such as phase3, or a manifest's path ending in .toml",
     )
     parser.add_argument(
-        "--scale", choices=["embedded", "logged"], default="embedded", help="how large it is run (default: embedded)"
+        "--scale", choices=["embedded", "logged"], default=scale, help=f"how large it is run (default: {scale})"
     )
     add_folders(parser)
 
@@ -44,10 +47,17 @@ def add_folders(parser: argparse.ArgumentParser) -> None:
 
 
 def project_of(arguments: argparse.Namespace) -> Path:
-    """The project's folder."""
+    """The project's folder; in a container started outside a checkout, the one that came with the image."""
     from rephase.reproduction.phases import find_project
 
-    return Path(arguments.project) if arguments.project else find_project(Path.cwd())
+    if arguments.project:
+        return Path(arguments.project)
+    try:
+        return find_project(Path.cwd())
+    except UsageError:
+        if came_with_image := os.environ.get("REPHASE_PROJECT"):
+            return Path(came_with_image)
+        raise
 
 
 def phase_of(arguments: argparse.Namespace) -> Phase:
@@ -62,7 +72,11 @@ def runs_of(arguments: argparse.Namespace) -> Path:
     """The folder runs are kept in."""
     if arguments.runs:
         return Path(arguments.runs)
-    return Path(os.environ.get("REPHASE_RUNS") or project_of(arguments) / "runs")
+    if told := os.environ.get("REPHASE_RUNS"):
+        return Path(told)
+    project = project_of(arguments)
+    # An image cannot be written to, so runs of the project in it are kept where the user stands.
+    return Path("runs") if str(project) == os.environ.get("REPHASE_PROJECT") else project / "runs"
 
 
 def store_of(arguments: argparse.Namespace, phase: Phase) -> Store:

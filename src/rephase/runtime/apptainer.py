@@ -1,12 +1,9 @@
-"""Builds, inspects and starts Apptainer images; the only file that knows spython.
+"""Builds, inspects and tests Apptainer images; the only file that knows spython.
 
 Command lines are made here and not by spython, whose own wrappers report a failed build as success, print twice or
 ask for sudo: of it only the streaming of a command and the reading of an image's labels are used, each behind a
-check of what really happened. An image is known by the sha256 of its file, never by its name.
-
-How a container is started: the environment is cleaned, no home folder, no user site-packages, inputs bound
-read-only, outputs bound writable, and the few variables a run must know passed by name through ``APPTAINERENV_``
-(``--env`` would split values with commas, such as ``CUDA_VISIBLE_DEVICES=0,1``).
+check of what really happened. An image is known by the sha256 of its file, never by its name. How a container is
+started for a run: `rephase.runtime.containers`.
 """
 
 from __future__ import annotations
@@ -15,7 +12,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,89 +20,22 @@ from attrs import field, frozen
 
 from rephase.errors import CannotRunHere, InputMismatch, UsageError
 from rephase.manifest.hashing import file_digest, is_digest
-from rephase.runtime.machine import IMAGE_VARIABLE
 
 __all__ = [
-    "PASSED",
-    "Bind",
-    "Container",
     "Image",
     "apptainer_version",
     "build_command",
     "build_image",
-    "container_environment",
+    "digest_file",
     "inspect_image",
-    "run_command",
+    "read_digest",
+    "require_image",
     "self_test",
     "verify_image",
+    "write_digest",
 ]
 
-#: Variables of the host a run is told about, when they are set.
-PASSED = (
-    "CUDA_VISIBLE_DEVICES",
-    "SLURM_JOB_ID",
-    "SLURM_ARRAY_JOB_ID",
-    "SLURM_ARRAY_TASK_ID",
-    "SLURM_JOB_PARTITION",
-    "SLURMD_NODENAME",
-    "SLURM_RESTART_COUNT",
-    "SLURM_CPUS_PER_TASK",
-)
-
-#: Variables every container gets, whatever the host says.
-FIXED: Mapping[str, str] = {"PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1"}
-
-_PLAIN_PATH = re.compile(r"/[^,:\x00-\x1f\x7f]*")
 _BUILD_ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-@frozen
-class Bind:
-    """A folder of the host that a container sees at the same path.
-
-    Args:
-        path: Absolute path of the folder.
-        writable: Whether the container may write there.
-
-    Raises:
-        UsageError: The path is relative or holds a comma, a colon or a control character.
-    """
-
-    path: Path
-    writable: bool = False
-
-    def __attrs_post_init__(self) -> None:
-        _plain(self.path, "bind")
-
-    @property
-    def text(self) -> str:
-        """The bind as Apptainer reads it."""
-        return f"{self.path}:{self.path}:{'rw' if self.writable else 'ro'}"
-
-
-@frozen
-class Container:
-    """An image and what it may see of the host.
-
-    Args:
-        image: Absolute path of the image file.
-        digest: Its sha256, ``sha256:<64 hex>``.
-        binds: Folders of the host.
-        cwd: Folder inside the container that commands start in.
-    """
-
-    image: Path
-    digest: str
-    binds: tuple[Bind, ...] = ()
-    cwd: Path = Path("/")
-
-    def __attrs_post_init__(self) -> None:
-        _plain(self.image, "image")
-        _plain(self.cwd, "folder to start in")
-        if not is_digest(self.digest):
-            raise UsageError(
-                f"{self.digest!r} is no digest", where=str(self.image), remedy="write sha256: and 64 hex digits"
-            )
 
 
 @frozen
@@ -125,49 +55,6 @@ class Image:
     size: int
     labels: Mapping[str, str] = field(factory=dict)
     definition: str = ""
-
-
-def run_command(container: Container, arguments: Iterable[str], *, gpu: bool = False) -> tuple[str, ...]:
-    """Return the command line that runs ``rephase ARGUMENTS`` in a container.
-
-    Args:
-        container: Image and binds.
-        arguments: Arguments of ``rephase``.
-        gpu: Whether to hand in the NVIDIA driver. Apptainer is silent when there is none, so ask only where one is.
-
-    Returns:
-        The words of the command; to be started with `container_environment`.
-    """
-    binds = [word for bind in container.binds for word in ("--bind", bind.text)]
-    return (
-        "apptainer",
-        "run",
-        *(("--nv",) if gpu else ()),
-        "--cleanenv",
-        "--no-home",
-        "--no-mount",
-        "cwd",
-        "--pwd",
-        str(container.cwd),
-        *binds,
-        str(container.image),
-        *arguments,
-    )
-
-
-def container_environment(container: Container, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment to start `run_command` in.
-
-    Args:
-        container: The container.
-        environ: Environment of the host.
-
-    Returns:
-        The host's environment with what the container is told added; everything else is cleaned away inside.
-    """
-    told = dict(FIXED) | {IMAGE_VARIABLE: container.digest}
-    told |= {name: environ[name] for name in PASSED if name in environ}
-    return dict(environ) | {f"APPTAINERENV_{name}": value for name, value in told.items()}
 
 
 def build_command(definition: Path, image: Path, arguments: Mapping[str, str]) -> tuple[str, ...]:
@@ -240,7 +127,7 @@ def inspect_image(image: Path) -> Image:
     Raises:
         CannotRunHere: The file is missing or no image, or Apptainer or spython is missing.
     """
-    _present(image)
+    require_image(image)
     apptainer_version()
     client = _spython()
     try:
@@ -271,7 +158,7 @@ def verify_image(image: Path, digest: str) -> None:
         CannotRunHere: The file is missing.
         InputMismatch: It is another file.
     """
-    _present(image)
+    require_image(image)
     found = file_digest(image)
     if found != digest:
         raise InputMismatch(
@@ -279,6 +166,44 @@ def verify_image(image: Path, digest: str) -> None:
             where=str(image),
             remedy="use the image that was pinned, or pin this one and run everything again",
         )
+
+
+def digest_file(image: Path) -> Path:
+    """The file beside an image that says its digest, in the format of ``sha256sum``."""
+    return image.with_name(image.name + ".sha256")
+
+
+def write_digest(image: Path, digest: str) -> None:
+    """Write an image's digest beside it, so that ``sha256sum --check`` and `read_digest` can use it."""
+    path = digest_file(image)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    fresh.write_text(f"{digest.removeprefix('sha256:')}  {image.name}\n", encoding="utf-8")
+    os.replace(fresh, path)
+
+
+def read_digest(image: Path) -> str:
+    """Read the digest that was written when the image was built.
+
+    Args:
+        image: The image file.
+
+    Returns:
+        The digest, ``sha256:<64 hex>``.
+
+    Raises:
+        UsageError: Nobody wrote one, or it is none.
+    """
+    path = digest_file(image)
+    try:
+        words = path.read_text(encoding="utf-8").split()
+    except OSError as error:
+        raise UsageError(
+            f"nobody wrote down the image's digest ({error.strerror})", where=str(path), remedy="give --digest"
+        ) from error
+    digest = f"sha256:{words[0]}" if words else ""
+    if not is_digest(digest):
+        raise UsageError("holds no sha256 digest", where=str(path), remedy="give --digest")
+    return digest
 
 
 def self_test(image: Path, progress: Callable[[str], None]) -> int:
@@ -294,7 +219,7 @@ def self_test(image: Path, progress: Callable[[str], None]) -> int:
     Raises:
         CannotRunHere: The file, Apptainer or spython is missing.
     """
-    _present(image)
+    require_image(image)
     apptainer_version()
     return _stream(("apptainer", "test", "--cleanenv", "--no-home", "--pwd", "/", str(image)), progress)
 
@@ -321,6 +246,18 @@ def apptainer_version() -> str:
     return done.stdout.strip()
 
 
+def require_image(image: Path) -> None:
+    """Refuse a path at which there is no image file.
+
+    Raises:
+        CannotRunHere: There is none.
+    """
+    if not image.is_file():
+        raise CannotRunHere(
+            "there is no such image", where=str(image), remedy="build it with `rephase image build` or give --image"
+        )
+
+
 def _spython() -> Any:
     try:
         from spython.main import Client
@@ -341,18 +278,3 @@ def _stream(command: tuple[str, ...], progress: Callable[[str], None]) -> int:
     except subprocess.CalledProcessError as error:
         return int(error.returncode)
     return 0
-
-
-def _present(image: Path) -> None:
-    if not image.is_file():
-        raise CannotRunHere(
-            "there is no such image", where=str(image), remedy="build it with `rephase image build` or give --image"
-        )
-
-
-def _plain(path: Path, what: str) -> None:
-    if not _PLAIN_PATH.fullmatch(str(path)):
-        raise UsageError(
-            f"{str(path)!r} cannot be a {what}: a comma, a colon or a control character, or not absolute",
-            remedy="move it to a folder with a plain name",
-        )

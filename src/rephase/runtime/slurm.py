@@ -20,7 +20,7 @@ from pathlib import Path
 from attrs import field, frozen
 
 from rephase.errors import UsageError
-from rephase.runtime.apptainer import FIXED, PASSED, Container, run_command
+from rephase.runtime.containers import FIXED, PASSED, Container, run_command
 from rephase.runtime.machine import IMAGE_VARIABLE
 from rephase.runtime.resources import JobRequest
 

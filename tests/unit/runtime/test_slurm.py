@@ -9,7 +9,7 @@ import pytest
 
 from rephase.errors import UsageError
 from rephase.manifest.hashing import file_digest
-from rephase.runtime.apptainer import Bind, Container
+from rephase.runtime.containers import Bind, Container
 from rephase.runtime.resources import JobRequest
 from rephase.runtime.slurm import ArrayJob, ArrayTask, CheckJob, array_script, array_spec, check_script
 
