@@ -1,4 +1,7 @@
-"""``rephase status [PHASE]``: where every run is in its life, from folders alone. Needs no torch."""
+"""``rephase status [PHASE]``: where every run is in its life, from folders, corrected by the queue's word on jobs.
+
+Needs no torch, and no queue where nothing was submitted to one.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from rephase.cli.options import add_phase, phase_of, project_of, store_of
-from rephase.cli.rendering import emit, table
+from rephase.cli.rendering import emit, table, tell
+from rephase.errors import CannotRunHere
 
 if TYPE_CHECKING:
     from rephase.reproduction.storing import Store
@@ -31,7 +35,10 @@ def run(arguments: argparse.Namespace) -> int:
         0.
     """
     while True:
-        rows = [row for store in _stores(arguments) for row in _rows(store)]
+        stores = _stores(arguments)
+        for store in stores:
+            _ask_queue(store)
+        rows = [row for store in stores for row in _rows(store)]
         emit(arguments, rows, _text(rows))
         if not arguments.watch or not any(row["state"] in ("QUEUED", "RUNNING") for row in rows):
             return 0
@@ -50,6 +57,20 @@ def _stores(arguments: argparse.Namespace) -> list[Store]:
         stores.append(store_of(arguments, phase_of(arguments)))
     arguments.phase = None
     return stores
+
+
+def _ask_queue(store: Store) -> None:
+    from rephase.reproduction.reconciling import reconcile
+    from rephase.reproduction.submissions import read_submissions
+    from rephase.runtime.queue import Queue
+
+    if not read_submissions(store):
+        return
+    try:
+        for change in reconcile(store, Queue(), extended=True):
+            tell(f"{change.run.label}: {change.before or 'no state'} -> {change.after}, {change.reason}")
+    except CannotRunHere as error:
+        tell(f"the queue was not asked: {error}")
 
 
 def _rows(store: Store) -> list[dict[str, Any]]:
