@@ -20,7 +20,7 @@ from rephase.reproduction.judging.samples import sample
 
 __all__ = ["committed_rates", "disagreements", "main", "page", "truth_of"]
 
-_CONFIGS = ("baseline", "flow-policy")
+_CONFIGS = ("baseline", "flowpolicy")
 _TASKS = ("reacher-easy", "walker-stand", "cheetah-run")
 _RECORDED = Path("reproductions/phase3/logged.recorded.json")
 _PHASES = 40_000

@@ -47,7 +47,7 @@ def test_every_logged_mean_can_be_a_mean_of_its_seeds():
 
 def test_the_lead_on_walker_stand_is_not_supported():
     (claim,) = of(audit(PHASE3), "claim")
-    assert (claim.standing, claim.logged) == (Standing.UNSUPPORTED, "baseline beats flow-policy (+14%)")
+    assert (claim.standing, claim.logged) == (Standing.UNSUPPORTED, "baseline beats flowpolicy (+14%)")
     assert claim.recomputed == (
         "gap 117.9 points, 95% interval -78 to 313; Welch t = 2.19, df = 2.45, p = 0.136;"
         " 7 seeds a side would be needed for 80% power"
@@ -57,7 +57,7 @@ def test_the_lead_on_walker_stand_is_not_supported():
 def test_the_same_lead_on_cheetah_run_is_called_a_tie():
     (cheetah,) = of(audit(PHASE3), "tie", "cheetah-run")
     assert cheetah.standing is Standing.INCONSISTENT
-    assert cheetah.recomputed == "baseline leads flow-policy by 13.9% of flow-policy's mean; the win is one of 14.0%"
+    assert cheetah.recomputed == "baseline leads flowpolicy by 13.9% of flowpolicy's mean; the win is one of 14.0%"
     (reacher,) = of(audit(PHASE3), "tie", "reacher-easy")
     assert reacher.standing is Standing.NOTE
 
@@ -65,7 +65,7 @@ def test_the_same_lead_on_cheetah_run_is_called_a_tie():
 def test_the_percentage_has_two_denominators():
     (percentage,) = of(audit(PHASE3), "percentage")
     assert percentage.standing is Standing.AGREES
-    assert "14.0% of flow-policy's mean or 12.3% of baseline's mean" in percentage.recomputed
+    assert "14.0% of flowpolicy's mean or 12.3% of baseline's mean" in percentage.recomputed
 
 
 def test_plan_reward_is_a_second_evaluation():
@@ -162,7 +162,7 @@ def test_nothing_at_all_is_audited_without_a_crash():
 
 def test_wrong_means_winners_and_percentages_are_found():
     rows = [
-        evolve(row, mean=row.mean + 1, winner="flow-policy" if row.winner == "baseline" else row.winner)
+        evolve(row, mean=row.mean + 1, winner="flowpolicy" if row.winner == "baseline" else row.winner)
         for row in PHASE3.summary
     ]
     findings = audit(evolve(PHASE3, summary=rows))
