@@ -52,10 +52,10 @@ def run(arguments: argparse.Namespace) -> int:
         project_of(arguments) if not arguments.phase.endswith(".toml") else phase.file.parent,
         runs,
         device=arguments.device or ("cuda" if scale == "logged" else "cpu"),
+        threads=arguments.threads,
         checkpoint_seconds=arguments.checkpoint_seconds,
     )
     tell(f"{len(workshop.inputs)} inputs verified: " + ", ".join(sorted(workshop.inputs)))
-    _use_threads(arguments.threads)
     ran = run_all(workshop, runs, _Meter(phase).show, tell)
     emit(arguments, _data(phase, ran), _text(ran))
     return 3 if ran.failed or ran.elsewhere else 0
@@ -67,13 +67,6 @@ def _chosen(arguments: argparse.Namespace, phase: Phase) -> tuple[Run, ...]:
     if arguments.task or arguments.seed is not None:
         raise UsageError("--index already says which task and seed", remedy="leave out --task and --seed")
     return (phase.run_at(arguments.index, arguments.config, arguments.extend),)
-
-
-def _use_threads(threads: int) -> None:
-    if threads:
-        import torch
-
-        torch.set_num_threads(threads)
 
 
 class _Meter:

@@ -80,7 +80,13 @@ class Workshop:
 
 
 def prepare(
-    store: Store, project: Path, runs: Sequence[Run], *, device: str = "cpu", checkpoint_seconds: float = 30.0
+    store: Store,
+    project: Path,
+    runs: Sequence[Run],
+    *,
+    device: str = "cpu",
+    threads: int = 0,
+    checkpoint_seconds: float = 30.0,
 ) -> Workshop:
     """Find the plugins, check the parts and verify the inputs that runs need.
 
@@ -89,6 +95,7 @@ def prepare(
         project: Folder of the project.
         runs: The runs.
         device: Where to compute.
+        threads: Threads of one operation; 0 leaves torch's choice.
         checkpoint_seconds: Time between checkpoints.
 
     Raises:
@@ -111,6 +118,10 @@ def prepare(
     lock = store.lock()
     inputs = verify_inputs(phase, configs, lock)
     _require_device(device)
+    if threads and any(not store.is_completed(run) for run in runs):
+        import torch
+
+        torch.set_num_threads(threads)
     return Workshop(
         store=store,
         project=project,

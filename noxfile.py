@@ -1,0 +1,172 @@
+"""Everything a contributor or a newcomer runs, each in an environment of its own.
+
+`nox` alone runs the starred sessions. `nox -s reproduce-phase3` is the short way from a fresh clone to a verdict.
+The core and the first-party plugins are installed as ordinary distributions, the way a stranger's plugin would be,
+and every version comes from constraints.txt.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import socket
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "venv"
+nox.options.sessions = ["lint", "types", "floors", "tests"]
+nox.options.error_on_missing_interpreters = True
+
+ROOT = Path(__file__).parent
+PLUGINS = ["rephase-mlp", "rephase-flow", "rephase-euler", "rephase-rk"]
+GROUPS = nox.project.load_toml("pyproject.toml")["dependency-groups"]
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+INCONCLUSIVE = 4
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Unit, functional, architecture and plugin tests on a CPU: the README's test command."""
+    _install(session, "run,report,gym,render,cluster,hub,testing", *GROUPS["test"], *GROUPS["floors"])
+    words = session.posargs or ["tests", *(f"plugins/{name}/tests" for name in PLUGINS)]
+    session.run("python", "-m", "pytest", "-q", "--import-mode=importlib", *words, env=_quiet())
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """The style of every file, docstrings and annotations included, by ruff."""
+    session.install("-c", "constraints.txt", *GROUPS["lint"])
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Every type in src and in the plugins, strictly, by mypy."""
+    _install(session, "run,report,gym,render,cluster,hub,testing", *GROUPS["types"], *GROUPS["test"])
+    session.run("mypy", "src", *(f"plugins/{name}/src" for name in PLUGINS))
+
+
+@nox.session
+def floors(session: nox.Session) -> None:
+    """Imports only point down, light rooms import nothing heavy, plugins never meet: by import-linter."""
+    session.install("-c", "constraints.txt", *GROUPS["floors"])
+    session.install("--no-deps", *_own())
+    session.run("lint-imports", "--no-logo", silent=False)
+
+
+@nox.session(name="reproduce-phase3")
+def reproduce_phase3(session: nox.Session) -> None:
+    """Phase 3 from input to verdict: 18 trainings, their evaluation, tables (-- --scale logged: the cluster's size).
+
+    An INCONCLUSIVE verdict is said loudly and is no failure; FAIL and INVALID are.
+    """
+    _reproduce(session, "phase3")
+
+
+@nox.session
+def vectors(session: nox.Session) -> None:
+    """The reference vectors, recomputed by the installed parts (-- DIR for other files than the ones in tests/data)."""
+    _install(session, "run")
+    session.run("rephase", "vectors", *(session.posargs or ["tests/data/reference"]), env=_quiet())
+
+
+@nox.session(name="embedded-assets")
+def embedded_assets(session: nox.Session) -> None:
+    """The shipped world model and its data, made again from nothing by the seeded recipe: up to two hours."""
+    _install(session, "run", *GROUPS["recipe"])
+    session.run("python", "-m", "recipe", *session.posargs, env={**_quiet(), "PYTHONPATH": "reproductions/embedded"})
+
+
+@nox.session(name="minimums", tags=["more"])
+def minimums(session: nox.Session) -> None:
+    """The light rooms and the command line without torch: what a login node has."""
+    session.install("-c", "constraints.txt", ".", *(f"./plugins/{name}" for name in PLUGINS), "--no-deps")
+    session.install("-c", "constraints.txt", *_light_dependencies())
+    for words in (["plugins"], ["show", "phase3"], ["show", "phase3", "--scale", "logged"], ["status"]):
+        session.run("rephase", *words)
+
+
+@nox.session(name="constraints", tags=["more"])
+def constraints(session: nox.Session) -> None:
+    """constraints.txt, written again from the newest versions that fit pyproject.toml."""
+    groups = [requirement for name in sorted(GROUPS) for requirement in GROUPS[name]]
+    session.install(*_torch_index(), f".[{_extras()}]", *groups)
+    frozen = session.run("python", "-m", "pip", "freeze", "--exclude", "rephase", silent=True) or ""
+    pins = [line.partition("+")[0] for line in frozen.splitlines() if "==" in line]
+    text = (
+        "# One owner of every pinned version: nox, the image and the docs read this. Written by nox -s constraints.\n"
+    )
+    (ROOT / "constraints.txt").write_text(text + "\n".join(pins) + "\n")
+
+
+def _reproduce(session: nox.Session, phase: str) -> None:
+    _install(session, "run,report")
+    words = session.posargs or ["--scale", "embedded"]
+    session.run("rephase", "run", phase, *words, env=_quiet())
+    session.run("rephase", "check", phase, *_scale(words), success_codes=[0, INCONCLUSIVE], env=_quiet())
+    if (ROOT / "src/rephase/cli/report.py").exists():
+        session.run("rephase", "report", phase, *_scale(words), env=_quiet())
+
+
+def _scale(words: list[str]) -> list[str]:
+    """The part of the arguments that `rephase check` takes too."""
+    taken = []
+    for at, word in enumerate(words):
+        if word in ("--scale", "--runs", "--project"):
+            taken += words[at : at + 2]
+        elif word.startswith(("--scale=", "--runs=", "--project=")):
+            taken.append(word)
+    return taken
+
+
+def _install(session: nox.Session, extras: str, *more: str) -> None:
+    """Install core and first-party plugins as ordinary distributions, at the pinned versions."""
+    # Building leaves a folder behind that would shadow what changed since.
+    for folder in (ROOT, *(ROOT / "plugins" / name for name in PLUGINS)):
+        shutil.rmtree(folder / "build", ignore_errors=True)
+    if "run" in extras.split(","):
+        session.install("-c", "constraints.txt", *_torch_index(), "torch")
+    core, *plugins = _own()
+    session.install("-c", "constraints.txt", f"{core}[{extras}]", *plugins, *more)
+
+
+def _own() -> list[str]:
+    return [".", *(f"./plugins/{name}" for name in PLUGINS)]
+
+
+def _extras() -> str:
+    return ",".join(nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"])
+
+
+def _light_dependencies() -> list[str]:
+    return list(nox.project.load_toml("pyproject.toml")["project"]["dependencies"])
+
+
+def _torch_index() -> list[str]:
+    """Where torch's CPU builds are, unless a GPU or REPHASE_TORCH_INDEX (empty for none) says otherwise.
+
+    The general index gives Linux the CUDA builds, gigabytes that a CPU has no use for.
+    """
+    told = os.environ.get("REPHASE_TORCH_INDEX")
+    if told is not None:
+        return ["--extra-index-url", told] if told else []
+    if platform.system() != "Linux" or shutil.which("nvidia-smi") or not _is_reachable(CPU_INDEX):
+        return []
+    return ["--extra-index-url", CPU_INDEX]
+
+
+def _is_reachable(address: str) -> bool:
+    host = address.split("/")[2]
+    try:
+        socket.create_connection((host, 443), timeout=3).close()
+    except OSError:
+        return False
+    return True
+
+
+def _quiet() -> dict[str, str]:
+    return {"PYTHONUNBUFFERED": "1", "MUJOCO_GL": os.environ.get("MUJOCO_GL", "disabled")}
