@@ -1,1 +1,35 @@
-"""Placeholder door, filled by its room."""
+"""The kit for plugin authors: one fixture and an empty subclass give a part its tests.
+
+In a plugin's tests::
+
+    import pytest
+    from rephase.testing import IntegratorConformance
+    from my_plugin.offers import rephase_offers
+
+    class TestRalston(IntegratorConformance):
+        @pytest.fixture
+        def offer(self):
+            return rephase_offers()[0]
+
+The classes are loaded when they are asked for: pytest imports this package in every session where it is installed.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__all__ = ["IntegratorConformance", "OfferConformance", "PolicyConformance", "WorldModelConformance"]
+
+_HOMES = {
+    "IntegratorConformance": "rephase.testing.integrators",
+    "OfferConformance": "rephase.testing.offers",
+    "PolicyConformance": "rephase.testing.policies",
+    "WorldModelConformance": "rephase.testing.world_models",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

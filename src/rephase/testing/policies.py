@@ -1,0 +1,90 @@
+"""What every policy must do, as tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from rephase.plugins import Kind, Offer
+from rephase.protocols import Integrator, Policy
+from rephase.testing.modules import BATCH, SPACES, ModuleConformance, fixed
+from rephase.testing.offers import built_config
+
+__all__ = ["PolicyConformance"]
+
+_LATENT = 16
+
+
+class PolicyConformance(ModuleConformance):
+    """Tests of a policy; supply the fixture ``offer``, and ``settings`` where defaults do not do."""
+
+    @pytest.fixture
+    def build(self, offer: Offer, settings: dict[str, Any], integrator: Integrator | None) -> Callable[[], Any]:
+        """Makes a fresh policy."""
+        assert offer.kind is Kind.POLICY, f"the offer is a {offer.kind}, not a policy"
+        config = built_config(offer, settings)
+        return lambda: offer.load()(config, _LATENT, SPACES.action, integrator)
+
+    def outputs(self, part: Any, dtype: torch.dtype = torch.float32) -> dict[str, Tensor]:
+        """Sampled and deterministic actions of fixed latents."""
+        latent = fixed(BATCH, _LATENT, name="latent", dtype=dtype)
+        return {"act": part.act(latent, _noise(part, BATCH, dtype)), "mean": part.mean(latent), "spread": part.spread()}
+
+    def test_is_a_policy(self, part: Any) -> None:
+        """Every method of the protocol is there."""
+        assert isinstance(part, Policy), "a method of rephase.protocols.Policy is missing"
+
+    def test_actions_have_the_right_shape(self, part: Any) -> None:
+        """One action for each latent; the noise's first axis is the batch; the spread is one number."""
+        found = self.outputs(part)
+        for name in ("act", "mean"):
+            expected = (BATCH, SPACES.action)
+            assert found[name].shape == expected, f"{name} returned {tuple(found[name].shape)}, expected {expected}"
+        assert part.noise_shape(BATCH)[0] == BATCH, "the first entry of noise_shape is not the batch size"
+        assert found["spread"].shape == (), "spread is not a scalar"
+
+    def test_every_row_stands_alone(self, part: Any) -> None:
+        """An action depends on its own latent and noise, not on the rest of the batch."""
+        latent, noise = fixed(BATCH, _LATENT, name="latent"), _noise(part, BATCH)
+        for name, together, alone in (
+            ("act", part.act(latent, noise), part.act(latent[1:2], noise[1:2])),
+            ("mean", part.mean(latent), part.mean(latent[1:2])),
+        ):
+            assert torch.allclose(together[1:2], alone, rtol=1e-4, atol=1e-5), f"{name} mixes rows of the batch"
+
+    def test_noise_decides_the_sample(self, part: Any) -> None:
+        """Other noise gives another action, and the inputs are left alone."""
+        latent, noise = fixed(BATCH, _LATENT, name="latent"), _noise(part, BATCH)
+        before = latent.clone(), noise.clone()
+        assert not torch.equal(part.act(latent, noise), part.act(latent, noise + 1)), "act ignores its noise"
+        assert torch.equal(latent, before[0]) and torch.equal(noise, before[1]), "act changed its inputs in place"
+
+    def test_gradients_reach_every_parameter(self, part: Any) -> None:
+        """A loss on sampled actions moves every parameter, and its gradient reaches the latents."""
+        latent = fixed(BATCH, _LATENT, name="latent").requires_grad_()
+        weights = fixed(BATCH, SPACES.action, name="weights")
+        (part.act(latent, _noise(part, BATCH)) * weights).sum().backward()
+        for name, parameter in part.named_parameters():
+            reached = parameter.grad is not None and bool((parameter.grad != 0).any())
+            assert reached, f"no gradient reaches {name}"
+        assert latent.grad is not None and bool((latent.grad != 0).any()), "no gradient reaches the latents"
+
+    def test_constraining_twice_is_constraining_once(self, part: Any) -> None:
+        """After `constrain` the parameters are within bounds: doing it again changes nothing."""
+        with torch.no_grad():
+            for parameter in part.parameters():
+                parameter.mul_(100).sub_(50)
+        part.constrain()
+        once = {name: value.clone() for name, value in part.state_dict().items()}
+        part.constrain()
+        assert all(torch.equal(value, once[name]) for name, value in part.state_dict().items()), (
+            "constraining a second time changes the parameters"
+        )
+
+
+def _noise(part: Any, batch: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    return fixed(*part.noise_shape(batch), name="noise", dtype=dtype)
