@@ -35,6 +35,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("record", "rephase.cli.record", "Turn completed runs into recorded outcomes."),
     Command("plugins", "rephase.cli.plugins", "List the installed parts, who offers them and what failed to load."),
     Command("tasks", "rephase.cli.tasks", "List the 30 tasks with their sizes, steps and origin."),
+    Command("render", "rephase.cli.render", "Film a completed run's policy in its task, as GIF or MP4."),
     Command("vectors", "rephase.cli.vectors", "Recompute reference files here and say how far each quantity is off."),
     Command("doctor", "rephase.cli.doctor", "Say what this machine can do, one line each, with the remedy."),
     Command(

@@ -103,7 +103,7 @@ def _find(name: str) -> Command:
 
 
 def _overview() -> argparse.ArgumentParser:
-    lines = "\n".join(f"  {command.name:<12} {command.summary}" for command in COMMANDS)
+    lines = "\n".join(f"  {command.name:<14} {command.summary}" for command in COMMANDS)
     return _Parser(
         prog="rephase",
         usage="rephase COMMAND [options]",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rephase.errors import CannotRunHere, InputMismatch
 from rephase.manifest import Phase
+from rephase.manifest.fetched import read_fetch_lock
 from rephase.manifest.files import displayed
 from rephase.manifest.hashing import file_digest
 from rephase.manifest.lock import Lock
@@ -17,8 +18,8 @@ __all__ = ["verify_inputs"]
 def verify_inputs(phase: Phase, configs: Iterable[str], lock: Lock | None) -> dict[str, str]:
     """Compare every input of these configs with its pinned digest.
 
-    A pending input is compared with the lock; where the lock does not know it yet, its digest is only computed, and
-    pinned by whoever writes the lock.
+    A pending input is compared with what fetching pinned, else with the lock; where neither knows it yet, its digest
+    is only computed, and pinned by whoever writes the lock.
 
     Args:
         phase: The phase.
@@ -43,7 +44,9 @@ def _verified(phase: Phase, name: str, lock: Lock | None) -> str:
     if not path.is_file():
         raise CannotRunHere(f"the input {name!r} is not there", where=_shown(path), remedy=_remedy(phase, name, fetch))
     digest = file_digest(path)
-    pinned = one.sha256 if not one.pending else (lock.inputs.get(name) if lock else None)
+    pinned: str | None = one.sha256
+    if one.pending:
+        pinned = read_fetch_lock(phase.file).digest_of(name) or (lock.inputs.get(name) if lock else None)
     if pinned is not None and digest != pinned:
         raise InputMismatch(
             f"the input {name!r} is {digest}, expected {pinned}; nothing was loaded from it",

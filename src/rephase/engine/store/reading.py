@@ -25,8 +25,8 @@ __all__ = ["EpisodeStore", "Slices"]
 _LOGGED_CAPACITY = 24_000
 """Episodes the logged code kept of one chunk at most."""
 
-_KEPT_DRAWS = 4096
-"""Draws from a store before its pages are given back: each may map 64 KiB around what it touches, 256 MiB in all."""
+_KEPT_DRAWS = 1024
+"""Draws from a store before its pages are given back: each may map 64 KiB and more around what it touches."""
 
 
 @frozen(eq=False)

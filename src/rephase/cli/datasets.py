@@ -1,0 +1,109 @@
+"""``rephase import-dataset CHUNK ... --into FOLDER``: chunk files of the MT30 dataset into a store, once.
+
+With ``--start-states`` also the file of start observations that policies are trained from inside a frozen model.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rephase.cli.rendering import emit, table, tell
+from rephase.errors import UsageError
+
+if TYPE_CHECKING:
+    from rephase.reproduction.datasets import StartStates
+
+__all__ = ["configure", "run"]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "chunks", metavar="CHUNK", nargs="*", type=Path, help="chunk files, in order; none reads FOLDER"
+    )
+    parser.add_argument("--into", metavar="FOLDER", type=Path, required=True, help="where the store goes")
+    parser.add_argument("--task", action="append", default=[], help="keep only this task; may be given again")
+    parser.add_argument(
+        "--sha256",
+        metavar="DIGEST",
+        action="append",
+        default=[],
+        help="digest of a chunk, in the order of the chunks (default: what 'rephase fetch' pinned, else computed)",
+    )
+    parser.add_argument("--phase", help="phase whose manifest and lock pin the chunks")
+    parser.add_argument("--scale", choices=["embedded", "logged"], default="logged", help="its scale (default: logged)")
+    parser.add_argument("--project", type=Path, help="folder that holds reproductions/ (default: here or above)")
+    parser.add_argument("--start-states", metavar="FILE", type=Path, help="also write start observations to this file")
+    parser.add_argument("--count", type=int, default=20_000, help="start observations a task (default: 20000)")
+    parser.add_argument("--horizon", type=int, default=16, help="steps that must follow in the episode (default: 16)")
+    parser.add_argument("--seed", type=int, default=0, help="seed they are drawn with (default: 0)")
+    parser.add_argument(
+        "--episode-sampling",
+        choices=["as-logged", "corrected"],
+        default="corrected",
+        help="episodes redrawn with replacement as the log did, or each as likely (default: corrected)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Import the chunks, or use the store that is there, and write the start observations where asked for.
+
+    Returns:
+        0 when everything asked for was written.
+    """
+    from rephase.reproduction.datasets import import_dataset, open_store, write_start_states
+
+    if arguments.chunks:
+        store = import_dataset(arguments.chunks, arguments.into, arguments.task, _digests(arguments), tell)
+    elif arguments.start_states:
+        store = open_store(arguments.into)
+    else:
+        raise UsageError("nothing to do", where="import-dataset", remedy="give chunk files, or --start-states FILE")
+    starts = None
+    if arguments.start_states:
+        starts = write_start_states(
+            store,
+            arguments.start_states,
+            arguments.task,
+            count=arguments.count,
+            horizon=arguments.horizon,
+            seed=arguments.seed,
+            sampling=arguments.episode_sampling,
+        )
+    from rephase.reproduction.datasets import describe
+
+    data: dict[str, Any] = {"folder": str(arguments.into), **describe(store)}
+    rows = [[row["task"], str(row["index"]), f"{row['episodes']:,}"] for row in data["tasks"]]
+    lines = [table(["Task", "Index", "Episodes"], rows, numbers=(1, 2)), f"{arguments.into}: {store.digest}"]
+    if starts is not None:
+        data["start_states"] = _starts_data(starts)
+        lines.append(
+            f"{starts.path}: {starts.count:,} start observations of {len(starts.tasks)} tasks, {starts.digest}"
+        )
+    emit(arguments, data, "\n".join(lines))
+    return 0
+
+
+def _digests(arguments: argparse.Namespace) -> dict[str, str]:
+    """Digest of each chunk that is pinned anywhere, by the chunk's path."""
+    from rephase.reproduction.datasets import pinned_digests
+
+    if arguments.sha256:
+        if len(arguments.sha256) != len(arguments.chunks):
+            raise UsageError(
+                f"{len(arguments.sha256)} digests for {len(arguments.chunks)} chunks",
+                where="--sha256",
+                remedy="give one for each chunk, in the same order",
+            )
+        return {str(chunk): digest for chunk, digest in zip(arguments.chunks, arguments.sha256, strict=True)}
+    if arguments.phase:
+        from rephase.cli.options import phase_of
+
+        return pinned_digests(phase_of(arguments), arguments.chunks)
+    return {}
+
+
+def _starts_data(starts: StartStates) -> dict[str, Any]:
+    return {"count": starts.count, "path": str(starts.path), "sha256": starts.digest, "tasks": list(starts.tasks)}

@@ -1,0 +1,270 @@
+"""Getting a phase's input files: by hub revision and digest, or from files somebody has. Loads nothing from them.
+
+A digest comes from the manifest; where the log recorded none, from the hub's metadata, or from the file given by
+hand, and is then written once to the lock beside the manifest and binds from then on.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from attrs import evolve, frozen
+
+from rephase.errors import CannotRunHere, InputMismatch, UnknownName, UsageError
+from rephase.manifest import Phase
+from rephase.manifest.fetched import FetchLock, PinnedInput, fetch_lock_path, format_fetch_lock, read_fetch_lock
+from rephase.manifest.files import displayed
+from rephase.manifest.hashing import file_digest
+from rephase.manifest.schema import Input
+from rephase.reproduction.hub import Hub, HubFile, HubUnreachable
+from rephase.reproduction.storing import write_atomically
+
+__all__ = ["Fetched", "assign_files", "fetch_phase"]
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_BLOCK = 8 << 20
+
+
+@frozen
+class Fetched:
+    """One input that is where the manifest wants it and is what was pinned.
+
+    Args:
+        name: Name of the input.
+        path: Where it lies.
+        sha256: Its digest, computed from the file as it is now.
+        how: ``present`` when it was there, ``cache``, ``hub`` or ``file`` by where it came from.
+        pinned_now: Whether its digest was written to the lock by this fetch.
+    """
+
+    name: str
+    path: Path
+    sha256: str
+    how: str
+    pinned_now: bool
+
+
+def assign_files(phase: Phase, given: Sequence[str]) -> dict[str, Path]:
+    """Say which input each file given by hand is.
+
+    Args:
+        phase: The phase.
+        given: ``FILE`` or ``INPUT=FILE``; a plain file is recognised by its name.
+
+    Returns:
+        File by name of the input.
+
+    Raises:
+        UsageError: A file belongs to no input, or two files to one.
+        UnknownName: There is no such input.
+    """
+    assigned: dict[str, Path] = {}
+    for text in given:
+        name, equals, rest = text.partition("=")
+        if equals and name not in phase.manifest.inputs and not Path(text).exists():
+            raise UnknownName("input", name, list(phase.manifest.inputs), where=phase.name)
+        if not equals or name not in phase.manifest.inputs:
+            name, rest = _recognised(phase, Path(text)), text
+        if name in assigned:
+            raise UsageError(f"two files are given for the input {name!r}", where="--from", remedy="give one")
+        assigned[name] = Path(rest)
+    return assigned
+
+
+def fetch_phase(
+    phase: Phase, hub: Hub, given: Mapping[str, Path], say: Callable[[str], None], *, offline: bool = False
+) -> list[Fetched]:
+    """Put every input of a phase where its manifest wants it, and verify it there.
+
+    Args:
+        phase: The phase.
+        hub: Where pinned files come from.
+        given: Files to take instead, by name of the input.
+        say: Told every line worth knowing, above all when a digest is pinned.
+        offline: Whether the hub must not be asked; only what it gave earlier serves.
+
+    Returns:
+        One entry an input, by name.
+
+    Raises:
+        InputMismatch: A file is not the one that was pinned; it is not put in place.
+        CannotRunHere: A file can be had from nowhere.
+        InvalidRecord: The lock is damaged.
+    """
+    return [_Fetch(phase, name, hub, given.get(name), say, offline).run() for name in sorted(phase.manifest.inputs)]
+
+
+class _Fetch:
+    """Fetching one input."""
+
+    def __init__(
+        self, phase: Phase, name: str, hub: Hub, given: Path | None, say: Callable[[str], None], offline: bool
+    ) -> None:
+        self._phase, self._name, self._hub, self._given = phase, name, hub, given
+        self._say, self._offline = say, offline
+        self._input: Input = phase.input(name)
+        self._path = phase.path_of(name)
+        self._lock: FetchLock = read_fetch_lock(phase.file)
+        self._pinned_now = False
+
+    def run(self) -> Fetched:
+        """Get it, whatever way it can be had."""
+        expected = self._lock.digest_of(self._name) if self._input.pending else self._input.sha256
+        if self._path.is_file() and expected is not None:
+            return self._done("present", self._require(self._path, expected))
+        if self._given is not None:
+            return self._from_file(self._given, expected)
+        if not self._input.repo:
+            raise CannotRunHere(
+                f"the input {self._name!r} is not there, and no hub has it",
+                where=displayed(self._path),
+                remedy=f"get {self._input.url} and give it with --from FILE" if self._input.url else "restore it",
+            )
+        return self._from_hub(expected)
+
+    def _from_file(self, file: Path, expected: str | None) -> Fetched:
+        if expected is None:
+            expected = file_digest(file)
+            self._pin(PinnedInput(sha256=expected, source="file"), f"{displayed(file)}, not compared with the hub")
+        self._require(file, expected)
+        if not (self._path.exists() and self._path.samefile(file)):
+            self._place(file, expected, may_link=False)
+        return self._done("file", expected)
+
+    def _from_hub(self, expected: str | None) -> Fetched:
+        one = self._input
+        described = None if self._offline else self._described()
+        revision = self._revision(described)
+        if described is not None and described.sha256 and expected not in (None, described.sha256):
+            raise InputMismatch(
+                f"the hub's file is {described.sha256}, expected {expected}; nothing was fetched",
+                where=self._origin(revision),
+                remedy="check revision and digest in the manifest and the lock",
+            )
+        if expected is None:
+            if described is None or not described.sha256:
+                raise CannotRunHere(
+                    f"nobody recorded a digest of the input {self._name!r}, and the hub gives none now",
+                    where=self._origin(revision),
+                    remedy="fetch while the hub can be reached, or give the file with --from FILE",
+                )
+            expected = described.sha256
+        if self._path.is_file():
+            self._require(self._path, expected)
+            how = "present"
+        else:
+            cached = self._hub.get(one.repo, one.repo_type, one.filename, revision, described is None)
+            self._require(cached, expected)
+            self._place(cached, expected, may_link=True)
+            how = "cache" if described is None else "hub"
+        if one.pending and self._lock.digest_of(self._name) is None:
+            self._pin(PinnedInput(sha256=expected, source="hub", revision=revision), self._origin(revision))
+        return self._done(how, expected)
+
+    def _described(self) -> HubFile | None:
+        one = self._input
+        try:
+            return self._hub.describe(one.repo, one.repo_type, one.filename, self._asked_revision())
+        except HubUnreachable as error:
+            self._say(f"{self._name}: {error.problem}; looking among what was fetched earlier")
+            return None
+
+    def _asked_revision(self) -> str:
+        pinned = self._lock.inputs.get(self._name)
+        return pinned.revision if pinned is not None and pinned.revision else self._input.revision
+
+    def _revision(self, described: HubFile | None) -> str:
+        """The full commit: asked for, or what the hub says a branch stands for now."""
+        asked = self._asked_revision()
+        if _COMMIT.fullmatch(asked):
+            return asked
+        if described is None or not _COMMIT.fullmatch(described.revision):
+            raise CannotRunHere(
+                f"revision {asked!r} is no full commit, and the hub does not say which commit it is",
+                where=self._origin(asked),
+                remedy="write the 40 hex digits of the commit into the manifest",
+            )
+        return described.revision
+
+    def _require(self, path: Path, expected: str) -> str:
+        found = file_digest(path)
+        if found != expected:
+            raise InputMismatch(
+                f"the input {self._name!r} is {found}, expected {expected}; it is not used",
+                where=displayed(path),
+                remedy="remove the file and fetch again, or give the right one with --from FILE",
+            )
+        return found
+
+    def _place(self, source: Path, expected: str, *, may_link: bool) -> None:
+        """Put the file in its place, whole or not at all; a file of the cache is shared where that is possible."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}.partial")
+        try:
+            if not (may_link and _linked(source.resolve(), temporary)):
+                _require_room(source, self._path.parent)
+                with source.open("rb") as reading, temporary.open("wb") as writing:
+                    shutil.copyfileobj(reading, writing, _BLOCK)
+                    writing.flush()
+                    os.fsync(writing.fileno())
+                self._require(temporary, expected)
+            temporary.replace(self._path)
+        except OSError as error:
+            raise CannotRunHere(
+                f"cannot be written ({error.strerror})", where=displayed(self._path), remedy="mend that and fetch again"
+            ) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _pin(self, pinned: PinnedInput, source: str) -> None:
+        path = fetch_lock_path(self._phase.file)
+        self._lock = evolve(self._lock, inputs={**self._lock.inputs, self._name: pinned})
+        write_atomically(path, format_fetch_lock(self._lock))
+        self._pinned_now = True
+        self._say(
+            f"PINNED {self._name}: the log recorded no digest. It is {pinned.sha256} from {source}. This is now in "
+            f"{displayed(path)} and binds every later fetch and run; commit that file"
+        )
+
+    def _origin(self, revision: str) -> str:
+        return f"{self._input.repo}, file {self._input.filename}, revision {revision}"
+
+    def _done(self, how: str, digest: str) -> Fetched:
+        return Fetched(self._name, self._path, digest, how, self._pinned_now)
+
+
+def _recognised(phase: Phase, file: Path) -> str:
+    fits = [
+        name
+        for name, one in phase.manifest.inputs.items()
+        if file.name in (Path(one.filename).name, Path(one.path).name)
+    ]
+    if len(fits) != 1:
+        raise UsageError(
+            f"{file.name} is the name of {'no input' if not fits else 'several inputs'} of {phase.name}",
+            where="--from",
+            remedy=f"write INPUT=FILE, where INPUT is one of {', '.join(sorted(phase.manifest.inputs))}",
+        )
+    return fits[0]
+
+
+def _linked(source: Path, target: Path) -> bool:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        return False
+    return True
+
+
+def _require_room(source: Path, folder: Path) -> None:
+    needed, free = source.stat().st_size, shutil.disk_usage(folder).free
+    if needed > free:
+        raise CannotRunHere(
+            f"{source.name} needs {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free",
+            where=displayed(folder),
+            remedy="make room and fetch again",
+        )
