@@ -8,6 +8,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (the field's usual name)
 from torch import Tensor, nn
 
+from rephase.engine.activation import mish
+from rephase.engine.regression import regress
+
 __all__ = ["CriticEnsembles"]
 
 
@@ -88,7 +91,7 @@ class CriticEnsembles:
         x = first.reshape(runs, rows, self.critics, weight.shape[2]).transpose(1, 2)
         while rest:
             norm_weight, norm_bias, weight, bias, *rest = rest
-            x = F.layer_norm(F.mish(x), x.shape[-1:])
+            x = F.layer_norm(mish(x), x.shape[-1:])
             x = torch.addcmul(norm_bias.unsqueeze(2), x, norm_weight.unsqueeze(2))
             x = torch.baddbmm(bias.flatten(0, 1).unsqueeze(1), x.flatten(0, 1), weight.flatten(0, 1).mT)
             x = x.reshape(runs, self.critics, rows, weight.shape[2])
@@ -97,3 +100,27 @@ class CriticEnsembles:
     def value(self, latent: Tensor) -> Tensor:
         """The ensemble's value, the minimum over its critics: (R, n) for latents (R, n, L)."""
         return self.values(latent).amin(1)
+
+    @torch.no_grad()
+    def regress(self, latent: Tensor, wanted: Tensor) -> Tensor:
+        """Mean squared error over each ensemble; leaves its gradients in the parameters' ``grad``.
+
+        Args:
+            latent: (R, n, L).
+            wanted: Target of every critic, (R, n).
+
+        Returns:
+            (R,).
+        """
+        for parameter in self._parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.empty_like(parameter)
+        errors = []
+        # One critic of all runs at a time: its activations stay in the cache, and the latents are not copied C times.
+        for critic in range(self.critics):
+            error, gradients = regress([parameter[:, critic] for parameter in self._parameters], latent, wanted)
+            errors.append(error)
+            for parameter, gradient in zip(self._parameters, gradients, strict=True):
+                assert parameter.grad is not None
+                torch.div(gradient, self.critics, out=parameter.grad[:, critic])
+        return torch.stack(errors).mean(0)

@@ -204,12 +204,9 @@ class Learner:
         value_loss = torch.zeros_like(targets[:, 0])
         for _ in range(self.algorithm.critic_iterations):
             for states, wanted in chunks:
-                optimiser.zero_grad()
-                loss = (self.critics.values(states) - wanted.unsqueeze(1)).square().mean((1, 2))
-                loss.sum().backward()  # type: ignore[no-untyped-call]
+                value_loss += self.critics.regress(states, wanted)
                 norm = clip_by_run(self._critic_parameters, self.algorithm.critic_grad_norm)
                 optimiser.step()
-                value_loss += loss.detach()
         value_loss /= self.algorithm.critic_iterations * len(chunks)
         return {"value_loss": value_loss, "critic_grad_norm": norm, "target_mean": targets.mean(1)}
 

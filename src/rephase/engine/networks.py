@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (the field's usual name)
 from torch import Tensor, nn
 
+from rephase.engine.activation import Mish
+
 __all__ = ["NormedLinear", "SimNorm", "TaskEmbedding", "draw_linear_defaults", "head", "tower"]
 
 
@@ -61,7 +63,7 @@ def tower(inputs: int, units: Sequence[int], outputs: int, simnorm: int | None) 
         The network, its layers numbered from 0.
     """
     widths = [inputs, *units]
-    layers: list[nn.Module] = [NormedLinear(a, b, nn.Mish()) for a, b in pairwise(widths)]
+    layers: list[nn.Module] = [NormedLinear(a, b, Mish()) for a, b in pairwise(widths)]
     if simnorm is None:
         layers.append(nn.Linear(widths[-1], outputs))
     else:
@@ -73,7 +75,7 @@ def head(inputs: int, units: Sequence[int], outputs: int) -> nn.Sequential:
     """A policy network: linear, Mish and layer normalisation for each hidden width, then a plain linear layer."""
     layers: list[nn.Module] = []
     for width in units:
-        layers += [nn.Linear(inputs, width), nn.Mish(), nn.LayerNorm(width)]
+        layers += [nn.Linear(inputs, width), Mish(), nn.LayerNorm(width)]
         inputs = width
     return nn.Sequential(*layers, nn.Linear(inputs, outputs))
 
