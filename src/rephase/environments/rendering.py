@@ -24,7 +24,7 @@ from rephase.environments.environment import TaskEnvironment
 from rephase.environments.tasks import EPISODE_STEPS, Task
 from rephase.errors import CannotRunHere, UsageError
 
-__all__ = ["FORMATS", "film", "write_film"]
+__all__ = ["FORMATS", "check_ending", "film", "write_film"]
 
 FORMATS = (".gif", ".mp4")
 """File endings `write_film` knows."""
@@ -58,11 +58,13 @@ def film(
         The frames, (height, width, 3) each, one for the start and one after each step; and the return so far.
 
     Raises:
-        UsageError: When the number of steps is not in 1 to 500.
+        UsageError: When the number of steps is not in 1 to 500, or a size is not positive.
         CannotRunHere: When neither EGL nor OSMesa works here.
     """
     if not 1 <= steps <= EPISODE_STEPS:
         raise UsageError(f"{steps} steps; expected 1 to {EPISODE_STEPS}", where=task.name)
+    if width < 1 or height < 1:
+        raise UsageError(f"frames of {width} x {height} pixels; expected at least 1 x 1", where=task.name)
     environment = TaskEnvironment(task, 1, threads=1)
     observation, collected = environment.reset((seed,)), 0.0
     model = copy.copy(environment.physics.model)
@@ -77,6 +79,16 @@ def film(
     return frames, collected
 
 
+def check_ending(path: Path) -> None:
+    """Refuse a file that `write_film` could not write, before anything is played for it.
+
+    Raises:
+        UsageError: When it ends in neither ``.gif`` nor ``.mp4``.
+    """
+    if path.suffix not in FORMATS:
+        raise UsageError(f"ends in {path.suffix!r}; expected {' or '.join(FORMATS)}", where=str(path))
+
+
 def write_film(path: Path, frames: Sequence[Frame], seconds: float) -> None:
     """Write frames as a film that repeats.
 
@@ -89,8 +101,7 @@ def write_film(path: Path, frames: Sequence[Frame], seconds: float) -> None:
         UsageError: When the ending is another.
         CannotRunHere: When the package that writes the format is not installed.
     """
-    if path.suffix not in FORMATS:
-        raise UsageError(f"ends in {path.suffix!r}; expected {' or '.join(FORMATS)}", where=str(path))
+    check_ending(path)
     try:
         if path.suffix == ".gif":
             _write_gif(path, frames, seconds)
