@@ -1,0 +1,298 @@
+"""The report as one HTML file that opens from disk: no script, no network, every number from the report's own JSON."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Sequence
+
+from rephase.report.content import Report
+from rephase.report.figures import cells_figure, curves_figure, noise_figure, series_names
+from rephase.report.style import STYLE
+from rephase.report.words import claim_words, number, percent_words
+
+__all__ = ["html_page"]
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+def html_page(report: Report) -> str:
+    """Return the page.
+
+    Args:
+        report: What to say.
+
+    Raises:
+        CannotRunHere: matplotlib is not installed.
+    """
+    sections = [
+        ("verdict", "Verdict", _verdict(report)),
+        ("missing", "What is missing", _missing(report)),
+        ("cells", "Recorded against reproduced", _cells(report)),
+        ("methods", "Methods over all tasks", _methods(report)),
+        ("claims", "Claims, judged apart", _claims(report)),
+        ("curves", "Learning curves", _curves(report)),
+        ("noise", "Evaluation noise", _noise(report)),
+        ("runs", "Every run", _runs(report)),
+        ("audit", "Audit of the recorded outcomes", _audit(report)),
+        ("integrity", "Integrity", _integrity(report)),
+        ("provenance", "Provenance", _provenance(report)),
+        ("rerun", "How to run it again", _rerun(report)),
+    ]
+    kept = [(anchor, title, body) for anchor, title, body in sections if body]
+    links = "".join(f'<a href="#{anchor}">{_text(title)}</a>' for anchor, title, _ in kept)
+    bodies = "".join(
+        f'<section id="{anchor}"><h2>{_text(title)}</h2>{body}</section>\n' for anchor, title, body in kept
+    )
+    data = json.dumps(report.to_json(), sort_keys=True, allow_nan=False).replace("<", "\\u003c")
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<link rel="icon" href="data:,">
+<title>{_text(report.headline)}</title>
+<style>{STYLE}</style>
+</head>
+<body>
+<header>
+<p class="quiet">rephase report: {_text(report.phase.manifest.title)}</p>
+<h1>{_text(report.headline)}</h1>
+<p class="quiet">{_text(report.phase.manifest.question)} {_text(report.about)}</p>
+<nav aria-label="sections">{links}</nav>
+</header>
+<main>
+{bodies}</main>
+<script type="application/json" id="rephase-report">{data}</script>
+</body>
+</html>
+"""
+
+
+def _text(text: object) -> str:
+    return html.escape(str(text), quote=True)
+
+
+def _word(word: object) -> str:
+    return f'<span class="word {_text(word)}">{_text(word)}</span>'
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], kinds: str = "") -> str:
+    """A table of ready markup; `kinds` has a letter a column: n number, w words, d digest, anything else plain."""
+    css = {"n": ' class="n"', "w": ' class="words"', "d": ' class="digest"'}
+    marks = [css.get(kind, "") for kind in kinds.ljust(len(columns))]
+    head = "".join(
+        f'<th scope="col"{mark if "n" in mark[8:9] else ""}>{_text(column)}</th>'
+        for column, mark in zip(columns, marks, strict=True)
+    )
+    body = "".join(
+        "<tr>" + "".join(f"<td{mark}>{cell}</td>" for cell, mark in zip(row, marks, strict=True)) + "</tr>\n"
+        for row in rows
+    )
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table></div>'
+
+
+def _verdict(report: Report) -> str:
+    verdict = report.verdict
+    extra = ""
+    if verdict.extension is not None:
+        seeds = ", ".join(map(str, verdict.extension.seeds))
+        extra = f"<p>The declared remedy: {len(verdict.extension.runs)} more runs with seeds {seeds}, then final.</p>"
+    rules = verdict.rules
+    return (
+        f'<div class="verdict {verdict.decision}"><p><strong>{_word(verdict.decision)}</strong> '
+        f"{_text(verdict.reason)}</p>{extra}</div>"
+        f'<p class="quiet">Judged against: {_text(verdict.source)}. Fixed beforehand: k = {rules.k_small:g} '
+        f"(below six seeds) and {rules.k_large:g}, alpha = {rules.alpha:g}, floor = {rules.floor:g} points, because "
+        f"{_text(rules.because)}.</p>"
+    )
+
+
+def _missing(report: Report) -> str:
+    if not report.missing:
+        return ""
+    rows = [[_text(one.run.label), _text(one.state), _text(one.reason or "-")] for one in report.missing]
+    intro = "<p>These declared runs have no readable record, so whatever stands below is provisional.</p>"
+    return intro + _table(["Run", "State", "Reason"], rows, "  w")
+
+
+def _legend(report: Report) -> str:
+    items = "".join(
+        f'<span class="{css}"><span class="key full"></span></span> {_text(name)} &ensp; '
+        for name, css in series_names(report)
+    )
+    return (
+        f'<p class="quiet">{items}<br><span class="key"></span> recorded seed &ensp; <span class="key full"></span> '
+        'reproduced seed &ensp; tick: mean &ensp; <span class="bar"></span> reproduced means that pass by spread</p>'
+    )
+
+
+def _figures(drawings: Sequence[str]) -> str:
+    return '<div class="figures">' + "".join(f"<figure>{one}</figure>" for one in drawings if one) + "</div>"
+
+
+def _cells(report: Report) -> str:
+    rows = [
+        [
+            _text(report.names.get(cell.config, cell.config)),
+            _text(cell.task),
+            number(cell.recorded_mean),
+            number(cell.recorded_sd),
+            str(len(cell.recorded)),
+            number(cell.reproduced_mean),
+            number(cell.reproduced_sd),
+            str(len(cell.reproduced)),
+            number(cell.difference, "+.2f"),
+            number(abs(cell.t)),
+            number(cell.critical),
+            _word(cell.decision),
+            _text(cell.reason),
+        ]
+        for cell in report.verdict.cells
+    ]
+    columns = ["Config", "Task", "Recorded mean", "SD", "n", "Reproduced mean", "SD", "n", "Shift", "|t|", "t*"]
+    drawings = [cells_figure(report, task) for task in report.phase.manifest.tasks]
+    return (
+        _legend(report)
+        + _figures(drawings)
+        + _table([*columns, "Verdict", "What it says"], rows, "  nnnnnnnnn w")
+        + '<p class="quiet">Returns in points (0 to 1000); SD between seeds, divided by n - 1.</p>'
+    )
+
+
+def _methods(report: Report) -> str:
+    rows = [
+        [
+            _text(report.names.get(one.config, one.config)),
+            number(one.difference, "+.2f"),
+            number(one.p, ".3g"),
+            number(one.level, ".3g"),
+            _word(one.decision),
+            _text(one.reason),
+        ]
+        for one in report.verdict.aggregates
+    ]
+    return _table(["Config", "Mean shift", "p", "Level", "Verdict", "What it says"], rows, " nnn w") if rows else ""
+
+
+def _claims(report: Report) -> str:
+    rows = [
+        [
+            _text(claim_words(one, report.names)),
+            _word(one.status),
+            number(one.gap, "+.1f"),
+            number(one.p_holm, ".3g"),
+            _text(percent_words(one, report.names)),
+            _text(one.reason),
+        ]
+        for one in report.verdict.claims
+    ]
+    if not rows:
+        return ""
+    columns = ["Claim", "Status", "Gap", "p (Holm)", "In percent", "Why"]
+    note = "<p>Which method is better is no part of the verdict. Tests are Welch's, on the reproduced seeds.</p>"
+    return note + _table(columns, rows, "w nnww")
+
+
+def _curves(report: Report) -> str:
+    drawings = [curves_figure(report, task) for task in report.phase.manifest.tasks]
+    if not any(drawings):
+        return ""
+    note = '<p class="quiet">One line for each seed: mean return of every evaluation during training.</p>'
+    return _figures(drawings) + note
+
+
+def _noise(report: Report) -> str:
+    drawing = noise_figure(report)
+    if not drawing:
+        return ""
+    note = (
+        "<p>The second evaluation of a run, which the log calls plan reward, is the same policy evaluated again: "
+        "how far the two lie apart is what one evaluation is off by chance.</p>"
+    )
+    return note + _figures([drawing])
+
+
+def _runs(report: Report) -> str:
+    rows = [
+        [
+            _text(report.names.get(record.config, record.config)),
+            _text(record.task),
+            str(record.seed),
+            number(record.reward),
+            number(record.plan_reward),
+            str(len(record.episode_returns)),
+            f"{record.epochs:,}",
+            f"{record.attempt}{', resumed' if record.resumed else ''}",
+        ]
+        for record in report.records
+    ]
+    columns = ["Config", "Task", "Seed", "Reward", "Plan Reward", "Episodes", "Epochs", "Attempt"]
+    return _table(columns, rows, "  nnnnn") if rows else ""
+
+
+def _audit(report: Report) -> str:
+    needs = [finding for finding in report.findings if finding.needs_attention]
+    rows = [
+        [
+            _word(one.standing),
+            _text(one.check),
+            _text(one.where),
+            _text(one.logged),
+            _text(one.recomputed),
+            _text(one.why),
+        ]
+        for one in needs
+    ]
+    count = f"<p>{len(report.findings)} statements recomputed, {len(needs)} need attention.</p>"
+    columns = ["Standing", "Check", "Where", "Recorded", "Recomputed", "Why it matters"]
+    return count + (_table(columns, rows, "   www") if rows else "")
+
+
+def _integrity(report: Report) -> str:
+    breaches, notes = report.verdict.breaches, report.verdict.notes
+    parts = []
+    if breaches:
+        parts.append("<ul>" + "".join(f"<li>{_text(breach)}</li>" for breach in breaches) + "</ul>")
+    else:
+        parts.append("<p>Every declared run is there once and is what the manifest and lock pin.</p>")
+    if notes:
+        parts.append("<ul>" + "".join(f"<li>Note: {_text(note)}</li>" for note in notes) + "</ul>")
+    replay = report.verdict.replay
+    if replay is None:
+        parts.append('<p class="quiet">No rolling digests were compared.</p>')
+    elif replay.is_exact:
+        parts.append(f"<p>All {replay.compared} rolling digests are equal.</p>")
+    else:
+        items = "".join(
+            f"<li>{_text(one.run)}: first at step {one.step}, {_text(one.quantity)}: {_text(one.problem)}</li>"
+            for one in replay.divergences
+        )
+        parts.append(f"<p>Not bit-identical:</p><ul>{items}</ul>")
+    return "".join(parts)
+
+
+def _provenance(report: Report) -> str:
+    total = len(report.records)
+    rows = [
+        [
+            _text(fact.name),
+            "<br>".join(
+                _text(value) + (f' <span class="quiet">({count} of {total} runs)</span>' if count < total else "")
+                for value, count in fact.values[:6]
+            )
+            + (f"<br>and {len(fact.values) - 6} more" if len(fact.values) > 6 else ""),
+        ]
+        for fact in report.facts
+    ]
+    digest = f'<p>Manifest <code class="digest">{_text(report.phase.digest)}</code></p>'
+    return digest + (_table(["What", "As recorded"], rows, " d") if rows else "")
+
+
+def _rerun(report: Report) -> str:
+    commands = _text("\n".join(report.rerun))
+    session = _text(f"nox -s reproduce-{report.phase.manifest.phase} -- --scale {report.phase.manifest.scale}")
+    note = f"In a clone of the project, <code>{session}</code> does all of it in an environment of its own."
+    return f"<pre>{commands}</pre><p>{note}</p>"

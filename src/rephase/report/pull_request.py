@@ -1,0 +1,80 @@
+"""The report as Markdown for a pull request: the verdict, the cells, what needs attention. No pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rephase.report.content import Report
+from rephase.report.words import claim_words, number, percent_words
+
+__all__ = ["markdown_page"]
+
+
+def markdown_page(report: Report) -> str:
+    """Return the report's Markdown, with a final line break.
+
+    Args:
+        report: What to say.
+    """
+    verdict = report.verdict
+    blocks = [
+        f"## {report.headline}",
+        f"**{verdict.decision}**: {_text(verdict.reason)}",
+        f"{_text(report.phase.manifest.title)}. {_text(report.about)}",
+    ]
+    if verdict.extension is not None:
+        seeds = ", ".join(map(str, verdict.extension.seeds))
+        blocks.append(f"The declared remedy: {len(verdict.extension.runs)} more runs with seeds {seeds}, then final.")
+    if report.missing:
+        blocks.append("### What is missing")
+        rows = [[one.run.label, one.state, one.reason or "-"] for one in report.missing]
+        blocks.append(_table(["Run", "State", "Reason"], rows))
+    blocks += ["### Recorded against reproduced", _cells(report)]
+    if verdict.claims:
+        rows = [
+            [claim_words(one, report.names), str(one.status), number(one.gap, "+.1f"), percent_words(one, report.names)]
+            for one in verdict.claims
+        ]
+        blocks += ["### Claims, judged apart", _table(["Claim", "Status", "Gap", "In percent"], rows)]
+    if verdict.breaches:
+        blocks += ["### Integrity", "\n".join(f"- {_text(breach)}" for breach in verdict.breaches)]
+    if verdict.notes:
+        blocks.append("\n".join(f"- Note: {_text(note)}" for note in verdict.notes))
+    needs = [finding for finding in report.findings if finding.needs_attention]
+    if needs:
+        rows = [[str(one.standing), one.where, one.logged, one.recomputed] for one in needs]
+        table = _table(["Standing", "Where", "Recorded", "Recomputed"], rows)
+        summary = f"{len(report.findings)} statements recomputed, {len(needs)} need attention"
+        blocks += [
+            "### Audit of the recorded outcomes",
+            f"<details><summary>{summary}</summary>\n\n{table}\n\n</details>",
+        ]
+    blocks += ["### How to run it again", "\n".join(["```", *report.rerun, "```"])]
+    blocks.append(f"Manifest `{report.phase.digest}`; judged against: {_text(verdict.source)}.")
+    return "\n\n".join(blocks) + "\n"
+
+
+def _cells(report: Report) -> str:
+    rows = [
+        [
+            report.names.get(cell.config, cell.config),
+            cell.task,
+            f"{number(cell.recorded_mean)} ± {number(cell.recorded_sd)} (n={len(cell.recorded)})",
+            f"{number(cell.reproduced_mean)} ± {number(cell.reproduced_sd)} (n={len(cell.reproduced)})",
+            number(cell.difference, "+.2f"),
+            str(cell.decision),
+            cell.reason,
+        ]
+        for cell in report.verdict.cells
+    ]
+    return _table(["Config", "Task", "Recorded", "Reproduced", "Shift", "Verdict", "What it says"], rows)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *([_text(cell) for cell in row] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _text(text: object) -> str:
+    # A pipe would end a cell, a tag would be markup; a record's text is neither.
+    return str(text).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").replace("\n", " ")

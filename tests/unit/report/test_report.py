@@ -1,0 +1,163 @@
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from rephase.report import gather, html_page, markdown_page
+
+VOID = {"meta", "link", "br", "input", "img", "hr"}
+
+
+class Page(HTMLParser):
+    """Collects tables by section, links, identifiers, and complains about tags that do not match."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.ids, self.addresses, self.section = [], [], [], ""
+        self.tables, self._cell = {}, None
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        named = dict(attributes)
+        if "id" in named:
+            self.ids.append(named["id"])
+        self.addresses += [named[key] for key in ("href", "src", "xlink:href") if key in named]
+        if tag == "section":
+            self.section = named["id"]
+        elif tag == "tr":
+            self.tables.setdefault(self.section, []).append([])
+        elif tag in ("td", "th"):
+            self.tables[self.section][-1].append("")
+            self._cell = tag
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+        if tag in ("td", "th"):
+            self._cell = None
+
+    def handle_data(self, data):
+        if self._cell:
+            self.tables[self.section][-1][-1] += data
+
+
+@pytest.fixture(scope="module")
+def report(whole):
+    return gather(whole)
+
+
+@pytest.fixture(scope="module")
+def text(report):
+    return html_page(report)
+
+
+@pytest.fixture(scope="module")
+def page(text):
+    return Page(text)
+
+
+def test_the_headline_is_the_verdict_in_words(report, text):
+    assert report.headline == "phase3 at the logged scale came back."
+    assert f"<h1>{report.headline}</h1>" in text
+    assert report.missing == ()
+
+
+def test_the_page_asks_the_network_for_nothing(text, page):
+    assert [address for address in page.addresses if not address.startswith(("#", "data:"))] == []
+    assert "<script src" not in text
+    assert "@import" not in text
+    assert not re.search(r"url\((?!#)", text)
+    assert "default-src 'none'" in text
+
+
+def test_identifiers_are_unique_and_every_inner_link_has_its_target(page):
+    assert len(page.ids) == len(set(page.ids))
+    assert {address[1:] for address in page.addresses if address.startswith("#")} <= set(page.ids)
+
+
+def test_the_numbers_of_the_page_are_those_of_the_json(report, text, page):
+    data = json.loads(re.search(r'id="rephase-report">(.*?)</script>', text, re.DOTALL)[1])
+    assert data == json.loads(json.dumps(report.to_json()))
+    rows = page.tables["cells"][1:]
+    assert len(rows) == len(data["verdict"]["cells"]) == 6
+    for row, cell in zip(rows, data["verdict"]["cells"], strict=True):
+        expected = [f"{cell[key]:.2f}" for key in ("recorded_mean", "recorded_sd")] + ["3"]
+        expected += [f"{cell[key]:.2f}" for key in ("reproduced_mean", "reproduced_sd")] + ["3"]
+        expected += [f"{cell['difference']:+.2f}", f"{abs(cell['t']):.2f}", f"{cell['critical']:.2f}"]
+        assert row[2:] == [*expected, cell["decision"], cell["reason"]]
+    runs = page.tables["runs"][1:]
+    assert [row[3:5] for row in runs] == [[f"{r['reward']:.2f}", f"{r['plan_reward']:.2f}"] for r in data["runs"]]
+    for row, claim in zip(page.tables["claims"][1:], data["verdict"]["claims"], strict=True):
+        assert row[1:3] == [claim["status"], f"{claim['gap']:+.1f}"]
+
+
+def test_every_seed_is_a_point_of_its_figure(text):
+    figure = re.search(r"<svg[^>]*Recorded and reproduced returns on walker-stand.*?</svg>", text, re.DOTALL)[0]
+    assert figure.count("<use ") >= 12  # 3 recorded and 3 reproduced seeds of two methods, and the axis ticks
+    assert "var(--series0)" in figure
+    assert not re.search(r"#0[1-7]0[1-7]0[1-7]", figure)
+
+
+def test_text_from_records_is_text_and_not_markup(text):
+    assert "an &lt;odd&gt; CPU &amp; more" in text
+    assert "<odd>" not in text
+
+
+def test_the_same_records_give_the_same_page(whole, text):
+    assert html_page(gather(whole)) == text
+
+
+def test_the_audit_says_what_the_audit_finds(report, page):
+    needs = [finding for finding in report.findings if finding.needs_attention]
+    assert [row[4] for row in page.tables["audit"][1:]] == [finding.recomputed for finding in needs]
+
+
+def test_markdown_carries_the_same_verdict(report):
+    markdown = markdown_page(report)
+    assert markdown.startswith("## phase3 at the logged scale came back.\n\n**PASS**: in all 6 cells")
+    for cell in report.verdict.cells:
+        assert f"{cell.reproduced_mean:.2f} ± {cell.reproduced_sd:.2f} (n=3)" in markdown
+    assert "rephase check phase3 --scale logged" in markdown
+    table = [line for line in markdown.splitlines() if line.startswith("|")]
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in table} <= {4, 5, 6, 8}
+
+
+def test_a_partial_phase_says_what_is_missing(partial):
+    report = gather(partial)
+    assert report.headline == "phase3 at the logged scale is not complete: 7 of 18 runs are there."
+    assert (len(report.missing), report.verdict.exit_code) == (11, 5)
+    page = Page(html_page(report))
+    rows = page.tables["missing"][1:]
+    assert rows[0] == ["baseline/cheetah-run/seed-123", "FAILED", "not finite: actor gradient norm"]
+    assert rows[1][1:] == ["not begun", "-"]
+    assert "### What is missing" in markdown_page(report)
+
+
+def test_a_phase_nobody_ran_has_a_page(make_store):
+    report = gather(make_store(0))
+    assert report.headline == "phase3 at the logged scale has not been run."
+    assert Page(html_page(report)).tables["missing"]
+
+
+def test_a_phase_that_deviates_says_so(make_store):
+    report = gather(make_store(scale=0.3))
+    assert report.headline == "phase3 at the logged scale did not come back."
+    assert 'class="verdict FAIL"' in html_page(report)
+
+
+def test_a_changed_record_is_named_and_makes_the_phase_invalid(make_store):
+    store = make_store()
+    path = store.record_path(store.phase.runs()[4])
+    path.write_text(path.read_text().replace('"seed": 123', '"seed": 124'))
+    report = gather(store)
+    assert report.verdict.decision == "INVALID"
+    assert report.missing[0].state == "unreadable"
+    assert "was changed after it was written" in html_page(report)
