@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Fetch what is missing and verify everything.
 
     Returns:
-        0 when every input is in its place and is the one that was pinned.
+        0 when every input that can be fetched is in its place and is the one that was pinned.
     """
     from rephase.manifest.files import displayed
     from rephase.reproduction.fetching import assign_files, fetch_phase
@@ -54,7 +54,10 @@ def run(arguments: argparse.Namespace) -> int:
         [one.name, one.how + (", pinned now" if one.pinned_now else ""), one.sha256, displayed(one.path)]
         for one in found
     ]
-    count = f"{len(found)} {'input' if len(found) == 1 else 'inputs'}"
-    summary = f"{phase.manifest.phase} at the {phase.manifest.scale} scale: {count} in place and verified"
+    made = sum(one.how == "to be made" for one in found)
+    ready = len(found) - made
+    count = f"{ready} {'input' if ready == 1 else 'inputs'} in place and verified"
+    count += f", {made} to be made" if made else ""
+    summary = f"{phase.manifest.phase} at the {phase.manifest.scale} scale: {count}"
     emit(arguments, data, "\n".join([table(["Input", "From", "Digest", "Path"], rows), summary]))
     return 0

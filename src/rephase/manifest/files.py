@@ -58,10 +58,12 @@ def _inputs(manifest: Manifest) -> list[Problem]:
         at = f"inputs.{name}"
         if one.pending and not one.pending_because.strip():
             found.append(Problem(f"{at}.pending_because", "missing key", "say why nobody recorded a digest"))
-        if one.pending and not (one.repo and one.revision and one.filename):
+        if one.pending and not (one.made_by or (one.repo and one.revision and one.filename)):
             found.append(
                 Problem(f"{at}.sha256", f"{PENDING!r} without a pinned origin", "give repo, revision and filename")
             )
+        if one.made_by and one.repo:
+            found.append(Problem(f"{at}.made_by", "stands beside a repo", "keep one of the two origins"))
         if not one.pending and one.pending_because:
             found.append(Problem(f"{at}.pending_because", "stands beside a digest", "remove it"))
     return found

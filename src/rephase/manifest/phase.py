@@ -200,4 +200,5 @@ def _identity(one: Input) -> dict[str, str]:
     """What identifies an input: its digest, or where it comes from while that is pending."""
     if not one.pending:
         return {"sha256": one.sha256}
-    return {"sha256": one.sha256, "repo": one.repo, "revision": one.revision, "filename": one.filename, "url": one.url}
+    keys = ("sha256", "repo", "revision", "filename", "url", "made_by")
+    return {key: value for key in keys if (value := str(getattr(one, key)))}

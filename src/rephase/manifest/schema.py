@@ -191,6 +191,7 @@ class Input:
         repo_type: ``model`` or ``dataset``.
         revision: Commit of the repository.
         filename: File within the repository.
+        made_by: Command that makes it from other inputs, where it is neither shipped nor fetched.
         about: One line for people.
     """
 
@@ -202,6 +203,7 @@ class Input:
     repo_type: str = field(default="model", validator=validators.in_(("model", "dataset")))
     revision: str = ""
     filename: str = ""
+    made_by: str = ""
     about: str = ""
 
     @property

@@ -36,8 +36,9 @@ class Fetched:
     Args:
         name: Name of the input.
         path: Where it lies.
-        sha256: Its digest, computed from the file as it is now.
-        how: ``present`` when it was there, ``cache``, ``hub`` or ``file`` by where it came from.
+        sha256: Its digest, computed from the file as it is now; empty for a file that is still to be made.
+        how: ``present`` when it was there, ``cache``, ``hub`` or ``file`` by where it came from, ``to be made`` for a
+            file that is made from the others.
         pinned_now: Whether its digest was written to the lock by this fetch.
     """
 
@@ -91,11 +92,22 @@ def fetch_phase(
         One entry an input, by name.
 
     Raises:
-        InputMismatch: A file is not the one that was pinned; it is not put in place.
-        CannotRunHere: A file can be had from nowhere.
+        InputMismatch: A file is not the one that was pinned; it is not put in place. The other inputs are.
+        CannotRunHere: A file can be had from nowhere. The other inputs are fetched all the same.
         InvalidRecord: The lock is damaged.
     """
-    return [_Fetch(phase, name, hub, given.get(name), say, offline).run() for name in sorted(phase.manifest.inputs)]
+    found, failed = [], {}
+    for name in sorted(phase.manifest.inputs):
+        try:
+            found.append(_Fetch(phase, name, hub, given.get(name), say, offline).run())
+        except (InputMismatch, CannotRunHere) as error:
+            failed[name] = error
+    # One file that cannot be had must not keep the others from being fetched.
+    for name in list(failed)[1:]:
+        say(f"{name}: {failed[name]}")
+    if failed:
+        raise next(iter(failed.values()))
+    return found
 
 
 class _Fetch:
@@ -118,6 +130,11 @@ class _Fetch:
             return self._done("present", self._require(self._path, expected))
         if self._given is not None:
             return self._from_file(self._given, expected)
+        if self._input.made_by:
+            if self._path.is_file():
+                return self._done("present", file_digest(self._path))
+            self._say(f"{self._name}: not fetched but made; '{self._input.made_by}' makes it")
+            return self._done("to be made", "")
         if not self._input.repo:
             raise CannotRunHere(
                 f"the input {self._name!r} is not there, and no hub has it",
@@ -138,21 +155,22 @@ class _Fetch:
     def _from_hub(self, expected: str | None) -> Fetched:
         one = self._input
         described = None if self._offline else self._described()
-        revision = self._revision(described)
+        asked = self._origin(self._asked_revision())
         if described is not None and described.sha256 and expected not in (None, described.sha256):
             raise InputMismatch(
                 f"the hub's file is {described.sha256}, expected {expected}; nothing was fetched",
-                where=self._origin(revision),
+                where=asked,
                 remedy="check revision and digest in the manifest and the lock",
             )
         if expected is None:
             if described is None or not described.sha256:
                 raise CannotRunHere(
                     f"nobody recorded a digest of the input {self._name!r}, and the hub gives none now",
-                    where=self._origin(revision),
+                    where=asked,
                     remedy="fetch while the hub can be reached, or give the file with --from FILE",
                 )
             expected = described.sha256
+        revision = self._revision(described)
         if self._path.is_file():
             self._require(self._path, expected)
             how = "present"
@@ -186,7 +204,7 @@ class _Fetch:
             raise CannotRunHere(
                 f"revision {asked!r} is no full commit, and the hub does not say which commit it is",
                 where=self._origin(asked),
-                remedy="write the 40 hex digits of the commit into the manifest",
+                remedy="fetch while the hub can be reached, or give the file with --from FILE",
             )
         return described.revision
 

@@ -60,6 +60,8 @@ def _remedy(phase: Phase, name: str, fetch: str) -> str:
     one = phase.input(name)
     if one.repo:
         return f"{fetch} from the hub repository {one.repo}, file {one.filename}, revision {one.revision}"
+    if one.made_by:
+        return f"'{one.made_by}' makes it"
     return fetch if one.url else "restore the file, for example with git"
 
 

@@ -85,7 +85,7 @@ def test_the_lock_binds_later_fetches_and_runs(tmp_path: Path, hub: DictionaryHu
     path.unlink()
     hub.content = b"the branch was force-pushed"
     with pytest.raises(InputMismatch, match=f"the hub's file is sha256:\\w+, expected {DIGEST}; nothing was fetched"):
-        fetch_phase(one, hub, {}, quiet)
+        fetch_phase(one, hub, {}, lambda line: None)
     assert not path.exists()
 
 
@@ -228,3 +228,30 @@ def test_without_links_the_file_is_copied(tmp_path: Path, hub: DictionaryHub, mo
     found = fetch_phase(phase(tmp_path / "p", world_model=hub_input(DIGEST)), hub, {}, quiet)
     assert found[0].path.read_bytes() == CONTENT
     assert not found[0].path.samefile(tmp_path / "cache" / "blob")
+
+
+def test_an_input_that_is_made_is_named_with_its_command(tmp_path: Path, hub: DictionaryHub) -> None:
+    made = Input(sha256="pending", path="starts", pending_because="drawn here", made_by="rephase import-dataset x")
+    one = phase(tmp_path / "p", start_states=made, world_model=hub_input(DIGEST))
+    said: list[str] = []
+    assert [(found.how, found.sha256) for found in fetch_phase(one, hub, {}, said.append)] == [
+        ("to be made", ""),
+        ("hub", DIGEST),
+    ]
+    assert said == ["start-states: not fetched but made; 'rephase import-dataset x' makes it"]
+    with pytest.raises(CannotRunHere) as caught:
+        verify_inputs(one, ["baseline"], None)
+    assert str(caught.value).endswith(": the input 'start-states' is not there; 'rephase import-dataset x' makes it")
+    (tmp_path / "p" / "starts").write_bytes(CONTENT)
+    assert [found.how for found in fetch_phase(one, hub, {}, quiet)] == ["present", "present"]
+
+
+def test_one_file_that_cannot_be_had_does_not_keep_the_others_away(tmp_path: Path, hub: DictionaryHub) -> None:
+    absent = Input(sha256=DIGEST, path="absent")
+    one = phase(tmp_path / "p", a=absent, b=absent, world_model=hub_input(DIGEST))
+    said: list[str] = []
+    with pytest.raises(CannotRunHere, match="the input 'a' is not there"):
+        fetch_phase(one, hub, {}, said.append)
+    assert len(said) == 1
+    assert said[0].startswith(f"b: {tmp_path}/p/absent: the input 'b' is not there")
+    assert (tmp_path / "p" / "inputs" / "model.pt").read_bytes() == CONTENT

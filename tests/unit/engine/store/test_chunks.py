@@ -22,6 +22,7 @@ REMEDY = "give a chunk of the MT30 dataset"
 def test_there_is_a_file_of_each_tensordict_era() -> None:
     assert [path.stem.removeprefix("tensordict-") for path in WRITTEN] == [
         "0.1.2",
+        "0.15.3",
         "0.2.0",
         "0.2.1",
         "0.3.2",

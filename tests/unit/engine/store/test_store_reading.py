@@ -102,6 +102,13 @@ def test_logged_sampling_redraws_each_chunk_with_replacement(store: EpisodeStore
     assert (drawn.observations[..., 0] // 100 == 2).all()  # episode 4 of the task is episode 2 of the second chunk
 
 
+def test_logged_sampling_leaves_out_a_third_of_the_episodes(tmp_path: Path) -> None:
+    import_chunks([write(tmp_path / "c.pt", fields([3] * 2000, 2))], tmp_path / "large", SPACES, 2)
+    sampled = EpisodeStore(tmp_path / "large").sampled(3, Variant.AS_LOGGED, seeded())
+    assert len(sampled) == 2000
+    assert len(sampled.unique()) / 2000 == pytest.approx(1 - 1 / 2.718281828, abs=0.02)
+
+
 def test_an_absent_task_is_named(store: EpisodeStore) -> None:
     with pytest.raises(DatasetError) as caught:
         store.starts(7, 1, 1, seeded())
