@@ -119,10 +119,11 @@ def join(parts: Iterable[Episodes]) -> dict[int, Episodes]:
     }
 
 
-def pool(episodes: dict[int, Episodes]) -> EpisodePool:
+def pool(episodes: dict[int, Episodes], shares: dict[int, float] | None) -> EpisodePool:
     """What a fit draws its slices from."""
     return EpisodePool(
         {task: own.observations for task, own in episodes.items()},
         {task: own.actions for task, own in episodes.items()},
         {task: own.rewards for task, own in episodes.items()},
+        shares,
     )

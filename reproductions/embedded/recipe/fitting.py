@@ -8,10 +8,11 @@ from rephase_mlp.offers import MLPWorldModelConfig
 from rephase_mlp.world_model import MLPWorldModel
 
 from recipe.episodes import Episodes, pool
+from recipe.settings import Recipe
 from rephase.engine.checkpoints import read_tensors, write_tensors
 from rephase.engine.pretraining import Pretrainer, Pretraining
 from rephase.engine.seeding import stream
-from rephase.environments import SPACES
+from rephase.environments import SPACES, find_task
 
 __all__ = ["fit", "load_model"]
 
@@ -26,31 +27,36 @@ def load_model(config: MLPWorldModelConfig, path: Path) -> MLPWorldModel:
 
 
 def fit(
-    config: MLPWorldModelConfig,
+    recipe: Recipe,
     start: Path | None,
     episodes: dict[int, Episodes],
     settings: Pretraining,
+    shares: tuple[float, ...] | None,
     seed: int,
     path: Path,
 ) -> None:
     """Fit a world model and write it to ``path``; does nothing if that is there, goes on if it was interrupted.
 
     Args:
-        config: Sizes of the world model.
+        recipe: Sizes of the world model, and the tasks.
         start: File of the model to start from; None starts from fresh weights.
         episodes: The data, by task index.
         settings: How to fit.
+        shares: Part of the slices that is each task's, in the order of the recipe's tasks; None for equal parts.
         seed: Seed of the fresh weights and of the slices.
         path: File the world model goes to; its progress lies beside it until it is done.
     """
     if path.exists():
         return
     if start is None:
-        model = MLPWorldModel(config, SPACES)
+        model = MLPWorldModel(recipe.model, SPACES)
         model.initialise(stream(seed, "world-model"))
     else:
-        model = load_model(config, start)
-    trainer = Pretrainer(model, pool(episodes), settings, SPACES, stream(seed, "slices"))
+        model = load_model(recipe.model, start)
+    parts = None
+    if shares is not None:
+        parts = {find_task(name).index: share for name, share in zip(recipe.tasks, shares, strict=True)}
+    trainer = Pretrainer(model, pool(episodes, parts), settings, SPACES, stream(seed, "slices"))
     progress = path.with_suffix(".progress.safetensors")
     if progress.exists():
         trainer.load_state_dict(read_tensors(progress)[0])

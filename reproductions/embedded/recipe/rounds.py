@@ -101,10 +101,11 @@ def run_rounds(recipe: Recipe, folder: Path, say: Callable[[str], None] = print)
         for number in range(1, recipe.rounds.count + 1):
             playing = other.submit(play_round, recipe, folder, number)
             fit(
-                recipe.model,
+                recipe,
                 model_path(folder, number - 1),
                 episodes_until(folder, number - 1),
                 recipe.rounds.fit,
+                recipe.shares,
                 recipe.seed + number,
                 model_path(folder, number),
             )

@@ -101,9 +101,10 @@ class Recipe:
         tasks: Names of the tasks.
         behaviour: The model-free agents.
         model: Sizes of the world model.
+        shares: Part of the slices of every fit but the final one that is each task's, in the order of the tasks.
         first_fit: Fit on the behaviour data alone.
         rounds: What follows.
-        final_fit: Last, annealed fit on everything, from the last round's model.
+        final_fit: Last, annealed fit on everything, from the last round's model; every task has an equal part.
         packing: What is shipped.
         heldout: How the result is judged.
         threads: Threads of the final fit; all else uses one in each of two processes.
@@ -113,6 +114,7 @@ class Recipe:
     tasks: tuple[str, ...]
     behaviour: tuple[Behaviour, ...]
     model: MLPWorldModelConfig
+    shares: tuple[float, ...]
     first_fit: Pretraining
     rounds: Rounds
     final_fit: Pretraining
@@ -131,15 +133,16 @@ RECIPE = Recipe(
         Behaviour(task="walker-stand", seed=2, steps=20_000, learning_rate=1e-3),
     ),
     model=MLPWorldModelConfig(latent_size=192, encoder_units=(256,), units=(256, 256), task_size=16),
-    first_fit=Pretraining(steps=1_500, batch_size=192, horizon=8, warmup=100, final_lr=1e-5, padding_noise=1.0),
+    shares=(0.3, 0.4, 0.3),
+    first_fit=Pretraining(steps=1_500, batch_size=192, horizon=8, warmup=100, final_lr=1e-5),
     rounds=Rounds(
-        count=14,
+        count=40,
         policies=4,
         episodes=3,
         noise=(0.2, 0.5),
-        horizons=(8, 5),
+        horizons=(5,),
         extraction=Algorithm(
-            epochs=220,
+            epochs=160,
             batch_size=32,
             actor_lr=7e-4,
             critic_lr=7e-4,
@@ -149,9 +152,9 @@ RECIPE = Recipe(
             variants=Variants.corrected(),
         ),
         policy_units=(128, 64),
-        fit=Pretraining(steps=500, batch_size=192, horizon=8, first_lr=6e-4, final_lr=1e-4, padding_noise=1.0),
+        fit=Pretraining(steps=300, batch_size=256, horizon=5, first_lr=1e-3, final_lr=2e-4),
     ),
-    final_fit=Pretraining(steps=6_000, batch_size=256, horizon=8, warmup=100, final_lr=1e-5, padding_noise=1.0),
+    final_fit=Pretraining(steps=6_000, batch_size=256, horizon=8, warmup=100, final_lr=1e-5),
     packing=Packing(start_states=20_000, episodes=60),
     heldout=Heldout(
         seeds=(7, 8, 9),

@@ -193,7 +193,7 @@ class Cohort:
             latent = self._world_model.call("encode", observation, task)
             total = torch.zeros(observation.shape[:2], device=self.device)
             for _ in range(steps):
-                action = self._learner.policy.call("mean", latent).tanh()
+                action = self._learner.masked(self._learner.policy.call("mean", latent).tanh(), task)
                 logits = self._world_model.call("reward", latent, action, task)
                 total += symexp(expectation(logits, self._learner.bins))
                 latent = self._world_model.call("next", latent, action, task)

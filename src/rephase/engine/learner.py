@@ -116,9 +116,9 @@ class Learner:
         """
         self._set_learning_rates(epoch)
         metrics = self._update_model(batch) if self.algorithm.finetune_world_model else {}
-        imagination, actor = self._update_policy(batch)
+        imagination, actor = self.update_policy(batch)
         targets = critic_targets(imagination, self.algorithm)
-        return Update({**metrics, **actor, **self._update_critics(imagination, targets)}, targets)
+        return Update({**metrics, **actor, **self.update_critics(imagination, targets)}, targets)
 
     def policy_objective(self, batch: Batch, detach_policy_input: bool = True) -> tuple[Tensor, Tensor, Imagination]:
         """Actor loss of each run, updating the running statistics of returns.
@@ -179,7 +179,7 @@ class Learner:
         total, dynamics, reward = found.detach().unbind(1)
         return {"wm_loss": total, "dynamics_loss": dynamics, "reward_loss": reward, "wm_grad_norm": norm}
 
-    def _update_policy(self, batch: Batch) -> tuple[Imagination, dict[str, Tensor]]:
+    def update_policy(self, batch: Batch) -> tuple[Imagination, dict[str, Tensor]]:
         for parameter in self._model_parameters:
             parameter.requires_grad_(False)
         for parameter in self.uncleared.values():
@@ -194,7 +194,7 @@ class Learner:
             spread = self.policy.call("spread")
         return imagination, {"actor_loss": loss.detach(), "actor_grad_norm": norm, "actor_stddev": spread}
 
-    def _update_critics(self, imagination: Imagination, targets: Tensor) -> dict[str, Tensor]:
+    def update_critics(self, imagination: Imagination, targets: Tensor) -> dict[str, Tensor]:
         targets = targets.transpose(0, 1).flatten(1, 2)
         latents = imagination.latents[:-1].detach().transpose(0, 1).flatten(1, 2)
         rows = latents.shape[1]

@@ -31,6 +31,7 @@ def miniature():
         tasks=("reacher-easy", "cheetah-run"),
         behaviour=(Behaviour(task="reacher-easy", seed=1, steps=1), Behaviour(task="cheetah-run", seed=1, steps=1)),
         model=MLPWorldModelConfig(latent_size=16, encoder_units=(8,), units=(8,), task_size=4),
+        shares=(0.5, 0.5),
         first_fit=fit,
         rounds=Rounds(
             count=1,
