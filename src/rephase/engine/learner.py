@@ -151,6 +151,15 @@ class Learner:
         self.returns.update(raw.detach())
         return raw.mean(1) / (self.returns.var + 1e-5).sqrt(), raw, imagination
 
+    def masked(self, action: Tensor, task: Tensor) -> Tensor:
+        """Actions (R, B, A) as they reach the world model: padding set to zero where the variant says so.
+
+        Args:
+            action: Squashed actions, (R, B, A).
+            task: Task indices, (R, B).
+        """
+        return action if self._mask is None else action * self._mask[task]
+
     def _update_model(self, batch: Batch) -> dict[str, Tensor]:
         assert batch.action is not None
         assert batch.reward is not None
