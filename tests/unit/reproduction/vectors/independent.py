@@ -1,7 +1,7 @@
 """Reference files made from a second implementation, written plainly from FORMAT.md.
 
-Nothing here imports rephase: sizes are loops, critics are evaluated one by one, Adam is four lines. It is slow and meant
-to be read beside the format's sections, whose numbers the comments give.
+Nothing here imports rephase: critics are evaluated one by one, Adam is four lines. It is slow and meant to be read
+beside the format's sections, whose numbers the comments give.
 """
 
 from __future__ import annotations
