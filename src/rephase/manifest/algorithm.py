@@ -41,12 +41,12 @@ class Variants:
         episode_sampling: Episodes redrawn with replacement per chunk, or each used once.
     """
 
-    reward_loss: Variant = Variant.AS_LOGGED
-    td_targets: Variant = Variant.AS_LOGGED
-    bootstrap: Variant = Variant.AS_LOGGED
-    task_embedding: Variant = Variant.AS_LOGGED
-    mask_actions: Variant = Variant.AS_LOGGED
-    episode_sampling: Variant = Variant.AS_LOGGED
+    reward_loss: Variant = field(default=Variant.AS_LOGGED, converter=Variant)
+    td_targets: Variant = field(default=Variant.AS_LOGGED, converter=Variant)
+    bootstrap: Variant = field(default=Variant.AS_LOGGED, converter=Variant)
+    task_embedding: Variant = field(default=Variant.AS_LOGGED, converter=Variant)
+    mask_actions: Variant = field(default=Variant.AS_LOGGED, converter=Variant)
+    episode_sampling: Variant = field(default=Variant.AS_LOGGED, converter=Variant)
 
     @classmethod
     def corrected(cls) -> Variants:
@@ -131,7 +131,7 @@ class Algorithm:
     finetune_world_model: bool = False
     dynamics_weight: float = field(default=1.0, validator=validators.ge(0.0))
     reward_weight: float = field(default=1.0, validator=validators.ge(0.0))
-    precision: Precision = Precision.FLOAT32
+    precision: Precision = field(default=Precision.FLOAT32, converter=Precision)
     variants: Variants = field(factory=Variants)
 
     def learning_rate(self, first: float, epoch: int) -> float:

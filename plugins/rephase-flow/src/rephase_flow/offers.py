@@ -55,8 +55,8 @@ class FlowWorldModelConfig:
     highest: float = 10.0
     simnorm: int = field(default=8, validator=_positive)
     substeps: int = field(default=4, validator=_positive)
-    velocity_head: VelocityHead = VelocityHead.AS_LOGGED
-    tau: TauDraw = TauDraw.UNIFORM
+    velocity_head: VelocityHead = field(default=VelocityHead.AS_LOGGED, converter=VelocityHead)
+    tau: TauDraw = field(default=TauDraw.UNIFORM, converter=TauDraw)
 
     @latent_size.validator
     def _groups(self, attribute: object, value: int) -> None:
