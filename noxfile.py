@@ -32,7 +32,7 @@ def tests(session: nox.Session) -> None:
     """Unit, functional, architecture and plugin tests on a CPU: the README's test command."""
     _install(session, "run,report,gym,render,cluster,hub,testing", *GROUPS["test"], *GROUPS["floors"])
     words = session.posargs or ["tests", *(f"plugins/{name}/tests" for name in PLUGINS)]
-    session.run("python", "-m", "pytest", "-q", "--import-mode=importlib", *words, env=_quiet())
+    session.run("python", "-m", "pytest", "-q", *words, env=_quiet())
 
 
 @nox.session

@@ -1,4 +1,4 @@
-"""A miniature project: a tiny random world model, a few start states and a phase of two configs that runs in seconds."""
+"""A miniature project: a tiny random world model, start states, and a phase of two configs that runs in seconds."""
 
 from __future__ import annotations
 

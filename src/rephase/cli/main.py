@@ -19,7 +19,7 @@ Commands about a phase start with `rephase.cli.options.add_phase`, which gives P
 anything about the user's situation: they are printed as one clear message and end with their own exit code.
 
 Exit codes: 0 done or reproduced, 1 deviates, 2 bad usage or manifest, 3 cannot run here, 4 inconclusive, 5 invalid,
-130 interrupted.
+130 interrupted, 143 terminated.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from rephase.errors import RephaseError, UnknownName, UsageError
 
 __all__ = ["main"]
 
-_INTERRUPTED = 130
+_SIGINT = 2
 _EPILOG = (
     "exit codes: 0 done or reproduced, 1 deviates, 2 bad usage or manifest, 3 cannot run here, 4 inconclusive, "
     "5 invalid, 130 interrupted"
@@ -67,9 +67,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RephaseError as error:
         complain(error, as_json=as_json)
         return error.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         tell("rephase: interrupted; what was finished is kept, the same command goes on from there")
-        return _INTERRUPTED
+        return 128 + int(getattr(stop, "number", _SIGINT))
     except BrokenPipeError:
         silence_broken_pipe()
         return 0

@@ -227,7 +227,7 @@ def _class_hook(shape: type[Any]) -> Callable[[Any, Any], Any]:
         ]
         known, wrong = _sorted_out((name, item, fields[name].type) for name, item in value.items() if name in fields)
         found += wrong
-        found += _refused(shape, known, fields, whole=not found)
+        found += _refused(shape, known, fields, set(value))
         if found:
             raise _Wrong(found)
         return shape(**{fields[name].alias or name: item for name, item in known.items()})
@@ -236,18 +236,17 @@ def _class_hook(shape: type[Any]) -> Callable[[Any, Any], Any]:
 
 
 def _refused(
-    shape: type[Any], known: Mapping[str, Any], fields: Mapping[str, attrs.Attribute[Any]], *, whole: bool
+    shape: type[Any], known: Mapping[str, Any], fields: Mapping[str, attrs.Attribute[Any]], written: set[str]
 ) -> list[_Found]:
     # Validators run one by one on what is there, so that each problem is found and has the path of its own field.
-    with attrs.validators.disabled():
-        made = (
-            shape(**{fields[name].alias or name: item for name, item in known.items()})
-            if whole
-            else object.__new__(shape)
-        )
-    if not whole:
-        for name, item in known.items():
-            object.__setattr__(made, name, item)
+    made = object.__new__(shape)
+    for name, field in fields.items():
+        if name in known:
+            object.__setattr__(made, name, known[name])
+        elif name not in written and field.default is not attrs.NOTHING:
+            default: Any = field.default
+            made_default = default.factory() if isinstance(default, attrs.Factory) else default  # type: ignore[arg-type]
+            object.__setattr__(made, name, made_default)
     found: list[_Found] = []
     for name, field in fields.items():
         if field.validator is None or not hasattr(made, name):
@@ -257,8 +256,9 @@ def _refused(
         except (ValueError, TypeError) as error:
             sentence, _, remedy = str(error.args[0] if error.args else error).partition("; ")
             found.append(((name,), sentence, remedy))
-        except AttributeError:  # it compares with a field that is itself wrong, which is reported already
-            if whole:
+        except AttributeError:
+            # It compares with a field that is itself missing or wrong, which is reported already.
+            if all(hasattr(made, other) for other in fields):
                 raise
     return found
 

@@ -1,0 +1,91 @@
+"""Records: what is written is read back, and a changed figure is seen."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rephase.errors import InvalidRecord
+from rephase.manifest.lock import Lock, format_lock, read_lock
+from rephase.manifest.record import CurvePoint, Record, format_record, read_record
+
+
+def record() -> Record:
+    return Record(
+        phase="phase3",
+        scale="embedded",
+        config="baseline",
+        task="walker-stand",
+        seed=42,
+        manifest_digest="sha256:" + "0" * 64,
+        config_digest="sha256:" + "1" * 64,
+        resolved={"a": [1, 2]},
+        inputs={"world-model": "sha256:" + "2" * 64},
+        reward=900.0,
+        plan_reward=890.5,
+        episode_returns=(899.0, 901.0),
+        plan_episode_returns=(890.0, 891.0),
+        curve=(CurvePoint(epoch=2, reward=900.0, episode_returns=(899.0, 901.0)),),
+        metrics={"epoch": (1.0, 2.0), "actor_loss": (0.1, 0.2)},
+        epochs=2,
+        provenance={"machine": {"cpu": "a processor", "gpu": None}, "job": "12_4"},
+    )
+
+
+def test_a_record_survives_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    path.write_text(format_record(record()))
+
+    again = read_record(path)
+
+    assert format_record(again) == path.read_text()
+    assert again.outcome.run == ("baseline", "walker-stand", 42)
+    assert (again.outcome.hardware, again.outcome.job) == ("a processor", "12_4")
+
+
+def test_a_changed_figure_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    path.write_text(format_record(record()).replace('"reward": 900.0', '"reward": 950.0'))
+
+    with pytest.raises(InvalidRecord) as caught:
+        read_record(path)
+
+    assert str(caught.value) == (f"{path}: was changed after it was written; move its folder away and run it again")
+    assert caught.value.exit_code == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "is not JSON"),
+        ("[]", "is not a record"),
+        ('{"schema": 2}', "has schema 2, this version reads schema 1"),
+        ('{"schema": 1}', "was changed after it was written"),
+    ],
+)
+def test_what_is_no_record_is_refused(tmp_path: Path, text: str, problem: str) -> None:
+    path = tmp_path / "record.json"
+    path.write_text(text)
+
+    with pytest.raises(InvalidRecord, match=problem):
+        read_record(path)
+
+
+def test_numbers_must_be_finite() -> None:
+    from attrs import evolve
+
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        format_record(evolve(record(), reward=float("nan")))
+
+
+def test_a_lock_survives_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "lock.json"
+    assert read_lock(path) is None
+    lock = Lock(phase="p", scale="embedded", manifest_digest="d", configs={"a": "b"}, inputs={}, plugins={"x": "1"})
+    path.write_text(format_lock(lock))
+    assert read_lock(path) == lock
+    path.write_text(json.dumps({"schema": 1}))
+    with pytest.raises(InvalidRecord, match="is not a lock"):
+        read_lock(path)
