@@ -42,7 +42,11 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     described = {_METADATA_KEY: json.dumps(dict(metadata or {}), sort_keys=True)}
     try:
+        # The library makes files only their owner can read; what others may do is the umask's business.
+        temporary.touch()
+        mode = temporary.stat().st_mode
         save_file(_independent(tensors), temporary, metadata=described)
+        temporary.chmod(mode)
         _flush(temporary)
         digest = file_digest(temporary)
         temporary.replace(path)

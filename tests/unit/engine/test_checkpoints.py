@@ -85,6 +85,13 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
         read_tensors(path)
 
 
+def test_others_may_read_it_as_the_umask_says(tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    plain.touch()
+    write_tensors(tmp_path / "part.safetensors", TENSORS)
+    assert (tmp_path / "part.safetensors").stat().st_mode == plain.stat().st_mode
+
+
 def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "part.safetensors"
     digest = write_tensors(path, TENSORS)
