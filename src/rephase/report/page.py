@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from rephase.report.content import Report
 from rephase.report.figures import cells_figure, curves_figure, noise_figure, series_names
 from rephase.report.style import STYLE
-from rephase.report.words import claim_words, number, percent_words
+from rephase.report.words import claim_words, moments, number, percent_words
 
 __all__ = ["html_page"]
 
@@ -80,18 +80,24 @@ def _word(word: object) -> str:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], kinds: str = "") -> str:
-    """A table of ready markup; `kinds` has a letter a column: n number, w words, d digest, anything else plain."""
-    css = {"n": ' class="n"', "w": ' class="words"', "d": ' class="digest"'}
-    marks = [css.get(kind, "") for kind in kinds.ljust(len(columns))]
+    """A table of ready markup; `kinds` has a letter a column: n number, w words, d digest, blank a name."""
+    css = {"n": ' class="n"', "w": ' class="words"', "d": ' class="digest"', " ": ' class="name"', "-": ""}
+    marks = [css[kind] for kind in kinds.ljust(len(columns))]
+    cards = ' class="cards"' if set(kinds) & {"w", "d"} else ""  # on a phone words stand below each other
     head = "".join(
-        f'<th scope="col"{mark if "n" in mark[8:9] else ""}>{_text(column)}</th>'
-        for column, mark in zip(columns, marks, strict=True)
+        f'<th scope="col"{mark if kind in "n " else ""}>{_text(column)}</th>'
+        for column, mark, kind in zip(columns, marks, kinds.ljust(len(columns)), strict=True)
     )
     body = "".join(
-        "<tr>" + "".join(f"<td{mark}>{cell}</td>" for cell, mark in zip(row, marks, strict=True)) + "</tr>\n"
+        "<tr>"
+        + "".join(
+            f'<td{mark} data-label="{_text(column)}"><span>{cell}</span></td>'
+            for column, cell, mark in zip(columns, row, marks, strict=True)
+        )
+        + "</tr>\n"
         for row in rows
     )
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table></div>'
+    return f'<div class="wide"><table{cards}><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table></div>'
 
 
 def _verdict(report: Report) -> str:
@@ -138,12 +144,8 @@ def _cells(report: Report) -> str:
         [
             _text(report.names.get(cell.config, cell.config)),
             _text(cell.task),
-            number(cell.recorded_mean),
-            number(cell.recorded_sd),
-            str(len(cell.recorded)),
-            number(cell.reproduced_mean),
-            number(cell.reproduced_sd),
-            str(len(cell.reproduced)),
+            moments(cell.recorded_mean, cell.recorded_sd, len(cell.recorded)),
+            moments(cell.reproduced_mean, cell.reproduced_sd, len(cell.reproduced)),
             number(cell.difference, "+.2f"),
             number(abs(cell.t)),
             number(cell.critical),
@@ -152,13 +154,13 @@ def _cells(report: Report) -> str:
         ]
         for cell in report.verdict.cells
     ]
-    columns = ["Config", "Task", "Recorded mean", "SD", "n", "Reproduced mean", "SD", "n", "Shift", "|t|", "t*"]
+    columns = ["Config", "Task", "Recorded", "Reproduced", "Shift", "|t|", "t*", "Verdict", "What it says"]
     drawings = [cells_figure(report, task) for task in report.phase.manifest.tasks]
     return (
         _legend(report)
         + _figures(drawings)
-        + _table([*columns, "Verdict", "What it says"], rows, "  nnnnnnnnn w")
-        + '<p class="quiet">Returns in points (0 to 1000); SD between seeds, divided by n - 1.</p>'
+        + _table(columns, rows, "  nnnnn w")
+        + '<p class="quiet">Mean ± SD between seeds (divided by n - 1), in points of return (0 to 1000).</p>'
     )
 
 
@@ -248,7 +250,7 @@ def _audit(report: Report) -> str:
     ]
     count = f"<p>{len(report.findings)} statements recomputed, {len(needs)} need attention.</p>"
     columns = ["Standing", "Check", "Where", "Recorded", "Recomputed", "Why it matters"]
-    return count + (_table(columns, rows, "   www") if rows else "")
+    return count + (_table(columns, rows, "  --ww") if rows else "")
 
 
 def _integrity(report: Report) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rephase.report.content import Report
-from rephase.report.words import claim_words, number, percent_words
+from rephase.report.words import claim_words, moments, number, percent_words
 
 __all__ = ["markdown_page"]
 
@@ -59,8 +59,8 @@ def _cells(report: Report) -> str:
         [
             report.names.get(cell.config, cell.config),
             cell.task,
-            f"{number(cell.recorded_mean)} ± {number(cell.recorded_sd)} (n={len(cell.recorded)})",
-            f"{number(cell.reproduced_mean)} ± {number(cell.reproduced_sd)} (n={len(cell.reproduced)})",
+            moments(cell.recorded_mean, cell.recorded_sd, len(cell.recorded)),
+            moments(cell.reproduced_mean, cell.reproduced_sd, len(cell.reproduced)),
             number(cell.difference, "+.2f"),
             str(cell.decision),
             cell.reason,

@@ -44,7 +44,8 @@ table { border-collapse: collapse; font-size: 0.9rem; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: 0.32rem 0.6rem 0.32rem 0;
   border-bottom: 1px solid var(--line); }
 th { font-weight: 600; } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-td, th { overflow-wrap: normal; } td.digest { overflow-wrap: anywhere; min-width: 12rem; }
+td, th { overflow-wrap: normal; } td.name, th.name { white-space: nowrap; }
+td.digest { overflow-wrap: anywhere; min-width: 12rem; }
 td.words { min-width: 15rem; }
 code, pre { font: 0.88em ui-monospace, "SFMono-Regular", "DejaVu Sans Mono", monospace; }
 pre { background: var(--panel); padding: 0.7rem; overflow-x: auto; }
@@ -52,6 +53,13 @@ pre { background: var(--panel); padding: 0.7rem; overflow-x: auto; }
 .key.full { background: currentColor; }
 .series0 { color: var(--series0); } .series1 { color: var(--series1); }
 .series2 { color: var(--series2); } .series3 { color: var(--series3); }
+.series1 .key { border-radius: 0; }
 .bar { display: inline-block; width: 1.6em; height: 0.75em; background: var(--band); }
+@media screen and (max-width: 640px) {
+  .cards, .cards tbody, .cards tr { display: block; } .cards thead { display: none; }
+  .cards tr { padding: 0.45rem 0; border-bottom: 1px solid var(--line); }
+  .cards td { display: grid; grid-template-columns: 8.2rem minmax(0, 1fr); border: 0; padding: 0.08rem 0; }
+  .cards td, .cards td.n, .cards td.name { text-align: left; white-space: normal; min-width: 0; }
+  .cards td::before { content: attr(data-label); color: var(--faint); } }
 """
 """The sheet, to stand in the page."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from rephase.reproduction.judging import ClaimVerdict
 
-__all__ = ["claim_words", "number", "percent_words"]
+__all__ = ["claim_words", "moments", "number", "percent_words"]
 
 
 def number(value: float | None, form: str = ".2f") -> str:
@@ -15,6 +15,11 @@ def number(value: float | None, form: str = ".2f") -> str:
     if value is None or math.isnan(value):
         return "-"
     return format(value, form) if math.isfinite(value) else "inf"
+
+
+def moments(mean: float, sd: float, count: int) -> str:
+    """Return mean, standard deviation and number of seeds."""
+    return f"{number(mean)} ± {number(sd)} (n={count})"
 
 
 def claim_words(verdict: ClaimVerdict, names: Mapping[str, str]) -> str:

@@ -40,26 +40,27 @@ def _record(phase, run, reward):
     )
 
 
+def write_store(folder, count=18, scale=1.0):
+    """A store in which the first `count` runs are complete, the next one failed and the others never began."""
+    phase = open_phase("phase3", "logged", ROOT)
+    store = Store(folder, phase)
+    recorded = {outcome.run: outcome.reward for outcome in recorded_outcomes(phase).judged}
+    for index, run in enumerate(phase.runs()):
+        if index >= count:
+            if index == count:
+                store.write_state(run, RunState(state=State.FAILED, reason="not finite: actor gradient norm"))
+            continue
+        store.folder_of(run).mkdir(parents=True)
+        (store.folder_of(run) / "policy.safetensors").write_bytes(b"policy")
+        reward = scale * recorded[run.config, run.task, run.seed] + _NUDGES[run.seed]
+        store.write_record(_record(phase, run, reward))
+    return store
+
+
 @pytest.fixture(scope="session")
 def make_store(tmp_path_factory):
-    """Returns a function that makes a store in which the first `count` runs are complete."""
-
-    def make(count=18, scale=1.0):
-        phase = open_phase("phase3", "logged", ROOT)
-        store = Store(tmp_path_factory.mktemp("runs"), phase)
-        recorded = {outcome.run: outcome.reward for outcome in recorded_outcomes(phase).judged}
-        for index, run in enumerate(phase.runs()):
-            if index >= count:
-                if index == count:
-                    store.write_state(run, RunState(state=State.FAILED, reason="not finite: actor gradient norm"))
-                continue
-            store.folder_of(run).mkdir(parents=True)
-            (store.folder_of(run) / "policy.safetensors").write_bytes(b"policy")
-            reward = scale * recorded[run.config, run.task, run.seed] + _NUDGES[run.seed]
-            store.write_record(_record(phase, run, reward))
-        return store
-
-    return make
+    """Returns `write_store` with a folder of its own for every call."""
+    return lambda *words, **named: write_store(tmp_path_factory.mktemp("runs"), *words, **named)
 
 
 @pytest.fixture(scope="session")

@@ -49,6 +49,10 @@ class Page(HTMLParser):
             self.tables[self.section][-1][-1] += data
 
 
+def cell_count(cell, side):
+    return len(cell[side])
+
+
 @pytest.fixture(scope="module")
 def report(whole):
     return gather(whole)
@@ -89,8 +93,10 @@ def test_the_numbers_of_the_page_are_those_of_the_json(report, text, page):
     rows = page.tables["cells"][1:]
     assert len(rows) == len(data["verdict"]["cells"]) == 6
     for row, cell in zip(rows, data["verdict"]["cells"], strict=True):
-        expected = [f"{cell[key]:.2f}" for key in ("recorded_mean", "recorded_sd")] + ["3"]
-        expected += [f"{cell[key]:.2f}" for key in ("reproduced_mean", "reproduced_sd")] + ["3"]
+        expected = [
+            f"{cell[f'{side}_mean']:.2f} ± {cell[f'{side}_sd']:.2f} (n={cell_count(cell, side)})"
+            for side in ("recorded", "reproduced")
+        ]
         expected += [f"{cell['difference']:+.2f}", f"{abs(cell['t']):.2f}", f"{cell['critical']:.2f}"]
         assert row[2:] == [*expected, cell["decision"], cell["reason"]]
     runs = page.tables["runs"][1:]
