@@ -114,11 +114,19 @@ class Learner:
         Returns:
             Metrics and critic targets.
         """
-        self._set_learning_rates(epoch)
+        self.set_learning_rates(epoch)
         metrics = self._update_model(batch) if self.algorithm.finetune_world_model else {}
         imagination, actor = self.update_policy(batch)
         targets = critic_targets(imagination, self.algorithm)
         return Update({**metrics, **actor, **self.update_critics(imagination, targets)}, targets)
+
+    def set_learning_rates(self, epoch: int) -> None:
+        """Put the optimisers at the learning rates of an epoch, 0-based."""
+        first = {"actor": "actor_lr", "critic": "critic_lr", "model": "model_lr"}
+        for name, optimiser in self.optimisers.items():
+            rate = self.algorithm.learning_rate(getattr(self.algorithm, first[name]), epoch)
+            for group in optimiser.param_groups:
+                group["lr"] = rate
 
     def policy_objective(self, batch: Batch, detach_policy_input: bool = True) -> tuple[Tensor, Tensor, Imagination]:
         """Actor loss of each run, updating the running statistics of returns.
@@ -187,44 +195,6 @@ class Learner:
         self.optimisers["model"].step()
         total, dynamics, reward = found.detach().unbind(1)
         return {"wm_loss": total, "dynamics_loss": dynamics, "reward_loss": reward, "wm_grad_norm": norm}
-
-    def update_policy(self, batch: Batch) -> tuple[Imagination, dict[str, Tensor]]:
-        for parameter in self._model_parameters:
-            parameter.requires_grad_(False)
-        for parameter in self.uncleared.values():
-            # As logged, the actor loss adds to this gradient and nothing ever clears it.
-            parameter.requires_grad_(self.algorithm.finetune_world_model)
-        self.optimisers["actor"].zero_grad()
-        loss, _, imagination = self.policy_objective(batch)
-        loss.sum().backward()  # type: ignore[no-untyped-call]
-        norm = clip_by_run(self._policy_parameters, self.algorithm.actor_grad_norm)
-        self.optimisers["actor"].step()
-        with torch.no_grad():
-            spread = self.policy.call("spread")
-        return imagination, {"actor_loss": loss.detach(), "actor_grad_norm": norm, "actor_stddev": spread}
-
-    def update_critics(self, imagination: Imagination, targets: Tensor) -> dict[str, Tensor]:
-        targets = targets.transpose(0, 1).flatten(1, 2)
-        latents = imagination.latents[:-1].detach().transpose(0, 1).flatten(1, 2)
-        rows = latents.shape[1]
-        size = rows // self.algorithm.critic_batches
-        chunks = list(zip(torch.split(latents, size, 1), torch.split(targets, size, 1), strict=True))
-        optimiser = self.optimisers["critic"]
-        value_loss = torch.zeros_like(targets[:, 0])
-        for _ in range(self.algorithm.critic_iterations):
-            for states, wanted in chunks:
-                value_loss += self.critics.regress(states, wanted)
-                norm = clip_by_run(self._critic_parameters, self.algorithm.critic_grad_norm)
-                optimiser.step()
-        value_loss /= self.algorithm.critic_iterations * len(chunks)
-        return {"value_loss": value_loss, "critic_grad_norm": norm, "target_mean": targets.mean(1)}
-
-    def _set_learning_rates(self, epoch: int) -> None:
-        first = {"actor": "actor_lr", "critic": "critic_lr", "model": "model_lr"}
-        for name, optimiser in self.optimisers.items():
-            rate = self.algorithm.learning_rate(getattr(self.algorithm, first[name]), epoch)
-            for group in optimiser.param_groups:
-                group["lr"] = rate
 
 
 def action_masks(spaces: Spaces) -> Tensor:
