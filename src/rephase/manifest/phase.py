@@ -92,10 +92,10 @@ class Phase:
         return self.manifest.inputs[name]
 
     def inputs_of(self, config: str) -> dict[str, Input]:
-        """The inputs a config uses, by name."""
+        """The inputs a config uses, by name, the world model first."""
         use = self.manifest.configs[config]
         names = [name for name in (use.world_model, use.start_states, use.transitions) if name]
-        return {name: self.manifest.inputs[name] for name in sorted(set(names))}
+        return {name: self.manifest.inputs[name] for name in dict.fromkeys(names)}
 
     def resolved(self, config: str) -> dict[str, Any]:
         """Everything that fixes what a run of this config computes, as plain values.

@@ -33,7 +33,7 @@ def verify_inputs(phase: Phase, configs: Iterable[str], lock: Lock | None) -> di
         CannotRunHere: A file is not there.
         InputMismatch: A file is not the one that was pinned.
     """
-    names = sorted({name for config in configs for name in phase.inputs_of(config)})
+    names = dict.fromkeys(name for config in configs for name in phase.inputs_of(config))
     return {name: _verified(phase, name, lock) for name in names}
 
 
