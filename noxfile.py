@@ -81,6 +81,15 @@ def embedded_assets(session: nox.Session) -> None:
     session.run("python", "-m", "recipe", *session.posargs, env={**_quiet(), "PYTHONPATH": "reproductions/embedded"})
 
 
+@nox.session(name="operating-characteristics", tags=["more"])
+def operating_characteristics(session: nox.Session) -> None:
+    """How often verdicts are right and wrong, simulated again and held against the published page (-- --write)."""
+    session.install("-c", "constraints.txt", ".")
+    page = "docs/reference/operating-characteristics.md"
+    action = "--write" if "--write" in session.posargs else "--check"
+    session.run("python", "-m", "rephase.reproduction.judging.characteristics_page", action, page)
+
+
 @nox.session(name="minimums", tags=["more"])
 def minimums(session: nox.Session) -> None:
     """The light rooms and the command line without torch: what a login node has."""

@@ -30,6 +30,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("check", "rephase.cli.check", "Say whether a phase came back: tables, verdict, exit code."),
     Command("report", "rephase.cli.report", "Write a phase as one HTML page and as Markdown, from records alone."),
     Command("audit", "rephase.cli.audit", "Recompute what recorded outcomes, or a log's tables, say about themselves."),
+    Command("badge", "rephase.cli.badge", "List the artifact-badge conditions a phase's bundle meets and misses."),
     Command("show", "rephase.cli.show", "Show what a phase means, or list the phases."),
     Command("status", "rephase.cli.status", "Say where every run is in its life."),
     Command("log", "rephase.cli.log", "Render a phase's runs as the log's own Markdown tables."),
