@@ -168,6 +168,39 @@ class Learner:
         """
         return action if self._mask is None else action * self._mask[task]
 
+    def update_policy(self, batch: Batch) -> tuple[Imagination, dict[str, Tensor]]:
+        """Imagine once and take one step with the policies; returns the roll-out and metrics (R,) by name."""
+        for parameter in self._model_parameters:
+            parameter.requires_grad_(False)
+        for parameter in self.uncleared.values():
+            # As logged, the actor loss adds to this gradient and nothing ever clears it.
+            parameter.requires_grad_(self.algorithm.finetune_world_model)
+        self.optimisers["actor"].zero_grad()
+        loss, _, imagination = self.policy_objective(batch)
+        loss.sum().backward()  # type: ignore[no-untyped-call]
+        norm = clip_by_run(self._policy_parameters, self.algorithm.actor_grad_norm)
+        self.optimisers["actor"].step()
+        with torch.no_grad():
+            spread = self.policy.call("spread")
+        return imagination, {"actor_loss": loss.detach(), "actor_grad_norm": norm, "actor_stddev": spread}
+
+    def update_critics(self, imagination: Imagination, targets: Tensor) -> dict[str, Tensor]:
+        """Fit the critics to targets (H, R, B), chunk by chunk, several times over; returns metrics (R,) by name."""
+        targets = targets.transpose(0, 1).flatten(1, 2)
+        latents = imagination.latents[:-1].detach().transpose(0, 1).flatten(1, 2)
+        rows = latents.shape[1]
+        size = rows // self.algorithm.critic_batches
+        chunks = list(zip(torch.split(latents, size, 1), torch.split(targets, size, 1), strict=True))
+        optimiser = self.optimisers["critic"]
+        value_loss = torch.zeros_like(targets[:, 0])
+        for _ in range(self.algorithm.critic_iterations):
+            for states, wanted in chunks:
+                value_loss += self.critics.regress(states, wanted)
+                norm = clip_by_run(self._critic_parameters, self.algorithm.critic_grad_norm)
+                optimiser.step()
+        value_loss /= self.algorithm.critic_iterations * len(chunks)
+        return {"value_loss": value_loss, "critic_grad_norm": norm, "target_mean": targets.mean(1)}
+
     def _update_model(self, batch: Batch) -> dict[str, Tensor]:
         assert batch.action is not None
         assert batch.reward is not None
