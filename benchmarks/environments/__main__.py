@@ -26,7 +26,7 @@ from rephase.environments import find_task, make
 from rephase.runtime.machine import describe_machine
 
 TARGETS = {"reacher-easy": 8.0, "cheetah-run": 4.0, "walker-stand": 1.5}
-SECONDS = 0.3
+SECONDS = 0.1
 
 
 def seconds_a_step(turn, steps):
@@ -72,7 +72,7 @@ class Single:
         self.environment = suite.load(
             {"cup": "ball_in_cup"}.get(domain, domain), task.replace("-", "_"), task_kwargs={"random": 0}
         )
-        self.steps = 400
+        self.steps = 300
         size = self.environment.action_spec().shape[0]
         self.actions = np.random.default_rng(0).uniform(-1, 1, (self.steps, size)).astype(np.float32)
 
@@ -112,8 +112,8 @@ def measure(name, episodes, rounds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tasks", nargs="*", default=list(TARGETS), metavar="TASK", help="stock tasks")
-    parser.add_argument("--episodes", type=int, default=180, help="episodes in lockstep (18 policies x 10 episodes)")
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--episodes", type=int, default=60, help="episodes in lockstep (a task of Phase 3: 6 x 10)")
+    parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
