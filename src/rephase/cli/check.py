@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from rephase.cli.options import add_phase, phase_of, store_of
 from rephase.cli.rendering import emit, table
+
+if TYPE_CHECKING:
+    from rephase.manifest import Phase
+    from rephase.reproduction.judging import PhaseVerdict
 
 __all__ = ["configure", "run"]
 
@@ -13,6 +18,7 @@ __all__ = ["configure", "run"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_phase(parser)
+    parser.add_argument("--extend", action="store_true", help="also list the runs an inconclusive phase may be given")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -42,5 +48,15 @@ def run(arguments: argparse.Namespace) -> int:
         "summary": [dict(zip(columns, row, strict=True)) for row in summary],
     }
     blocks = [about, table(OUTCOME_COLUMNS, rows, numbers=(2, 3, 4)), table(columns, summary), verdict_text(verdict)]
+    if arguments.extend:
+        blocks.append(_extension(verdict, phase))
     emit(arguments, data, "\n\n".join(blocks))
     return verdict.exit_code
+
+
+def _extension(verdict: PhaseVerdict, phase: Phase) -> str:
+    if verdict.extension is None:
+        return "nothing to extend: only an INCONCLUSIVE phase is given its declared fresh seeds, and only once"
+    runs = [f"  {config}/{task}/seed-{seed}" for config, task, seed in verdict.extension.runs]
+    command = f"rephase run {phase.manifest.phase} --scale {phase.manifest.scale} --extend"
+    return "\n".join([f"'{command}' adds:", *runs])

@@ -32,24 +32,24 @@ class Extension:
     runs: tuple[Run, ...]
 
 
-def extension_of(declared: Iterable[Run], fresh_seeds: Sequence[int] = FRESH_SEEDS) -> Extension:
-    """Return the runs that complete the declared ones to six seeds a cell.
+def extension_of(declared: Iterable[Run], fresh_seeds: Sequence[int] | None = None) -> Extension:
+    """Return the runs that complete the declared ones.
 
     Args:
         declared: Runs the manifest declares.
-        fresh_seeds: Seeds to take, in order; the manifest's own, where it names some.
+        fresh_seeds: Seeds the manifest declares for the extension, all of which every cell gets; None takes as many of
+            `FRESH_SEEDS` as bring each cell to six.
 
     Returns:
-        The fresh seeds and runs; empty where every cell has six seeds or no fresh seed is left.
+        The fresh seeds and runs; empty where there is nothing to add.
     """
     cells: dict[tuple[str, str], set[int]] = {}
     for config, task, seed in declared:
         cells.setdefault((config, task), set()).add(seed)
     used = set().union(*cells.values()) if cells else set()
-    fresh = [seed for seed in fresh_seeds if seed not in used]
-    runs = [
-        (*cell, seed)
-        for cell, seeds in sorted(cells.items())
-        for seed in fresh[: max(0, SEEDS_FOR_K_LARGE - len(seeds))]
-    ]
+    fresh = [seed for seed in (FRESH_SEEDS if fresh_seeds is None else fresh_seeds) if seed not in used]
+    runs = []
+    for cell, seeds in sorted(cells.items()):
+        count = len(fresh) if fresh_seeds is not None else max(0, SEEDS_FOR_K_LARGE - len(seeds))
+        runs += [(*cell, seed) for seed in fresh[:count]]
     return Extension(seeds=tuple(sorted({run[2] for run in runs})), runs=tuple(runs))

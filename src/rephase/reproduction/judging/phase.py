@@ -16,7 +16,7 @@ from rephase.reproduction.judging.aggregates import AggregateVerdict, judge_aggr
 from rephase.reproduction.judging.cells import Cell, CellVerdict, judge_cells
 from rephase.reproduction.judging.claims import Claim, ClaimVerdict, Seeds, claims_of, judge_claims
 from rephase.reproduction.judging.decisions import EXIT_CODES, Decision
-from rephase.reproduction.judging.extension import FRESH_SEEDS, Extension, extension_of
+from rephase.reproduction.judging.extension import Extension, extension_of
 from rephase.reproduction.judging.integrity import Breach, Run, broken_cells, check_outcomes
 from rephase.reproduction.judging.plain import plain
 from rephase.reproduction.judging.replay import Replay
@@ -75,7 +75,7 @@ def judge_phase(
     rules: VerdictRules,
     *,
     runs: Iterable[Run] | None = None,
-    extension_seeds: Sequence[int] = FRESH_SEEDS,
+    extension_seeds: Sequence[int] | None = None,
     claims: Sequence[Claim] | None = None,
     config_digests: Mapping[str, str] | None = None,
     breaches: Sequence[Breach] = (),
@@ -89,7 +89,8 @@ def judge_phase(
         reproduced: Measured outcomes, one a run, in any order.
         rules: The numbers to judge by, as the manifest declared them.
         runs: Runs the manifest declares; None takes those that are recorded.
-        extension_seeds: Seeds declared beforehand for the one extension of an inconclusive phase; may be none.
+        extension_seeds: Seeds declared beforehand for the one extension of an inconclusive phase; None takes the
+            usual ones up to six a cell.
         claims: Claims to judge; None takes those the record makes.
         config_digests: Digest of each method's resolved configuration, to bind names to what was run.
         breaches: Integrity breaches found elsewhere, such as by `check_pins`.
@@ -155,7 +156,7 @@ def _decide(
     return Decision.PASS, f"in all {len(cells)} cells a shift large enough to matter is excluded"
 
 
-def _remedy(decision: Decision, declared: set[Run], extension_seeds: Sequence[int]) -> Extension | None:
+def _remedy(decision: Decision, declared: set[Run], extension_seeds: Sequence[int] | None) -> Extension | None:
     extension = extension_of(declared, extension_seeds)
     return extension if decision is Decision.INCONCLUSIVE and extension.runs else None
 
