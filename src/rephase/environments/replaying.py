@@ -21,10 +21,13 @@ from rephase.environments.environment import TaskEnvironment
 from rephase.environments.stepping import open_physics
 from rephase.environments.tasks import ACTION_REPEAT, EPISODE_STEPS, SPACES, Task
 
-__all__ = ["INPUTS", "Found", "facts", "replay"]
+__all__ = ["INPUTS", "STATES", "Found", "facts", "replay"]
 
 INPUTS = ("action", "probe_action", "probe_qpos", "probe_qvel", "probe_target")
 """Keys that are given, not checked."""
+
+STATES = ("state_qpos", "state_qvel", "state_qacc_warmstart", "state_time")
+"""Keys that are checked, and that other checks start from."""
 
 _STATE = ("qpos", "qvel", "act", "qacc_warmstart", "time")
 _EXACT, _CLOSE, _OBSERVATION, _REWARD, _DERIVED = 0.0, 1e-9, 1e-5, 1e-6, 1e-5
@@ -62,16 +65,20 @@ def replay(task: Task, arrays: Arrays, seed: int) -> list[Found]:
 
     Args:
         task: The file's task.
-        arrays: Its contents.
+        arrays: Its contents; all of `INPUTS` but ``probe_target`` and all of `STATES` are there.
         seed: Seed of its environment.
+
+    Returns:
+        Every quantity that the file holds and that can be recomputed.
     """
     reward_tolerance = _EXACT if task.sparse else _REWARD
-    return [
+    found = [
         *_starts(task, arrays, seed),
         *_trajectory(task, arrays, reward_tolerance),
         *_steps(task, arrays, min(reward_tolerance, _CLOSE)),
         *_probes(task, arrays, min(reward_tolerance, _CLOSE)),
     ]
+    return [one for one in found if one.key in arrays]
 
 
 def facts(task: Task) -> dict[str, Any]:
@@ -129,7 +136,6 @@ def _start(environment: TaskEnvironment, shown: NDArray[np.float32], arrays: Arr
     return [
         Found(key if prefix else f"reset/{key}", key, np.array(values), *_tolerance(key, _CLOSE), rows=rows)
         for key, values, rows in found
-        if key in arrays
     ]
 
 
@@ -150,7 +156,6 @@ def _trajectory(task: Task, arrays: Arrays, reward_tolerance: float) -> list[Fou
     found = [
         Found(f"trajectory/{key}", key, np.concatenate(rows), *_tolerance(key, _OBSERVATION))
         for key, rows in seen.items()
-        if key in arrays
     ]
     reward_sub = np.array(rewards).reshape(-1, ACTION_REPEAT)
     return [
@@ -171,7 +176,6 @@ def _steps(task: Task, arrays: Arrays, reward_tolerance: float) -> list[Found]:
         *(
             Found(f"steps/{key}", key, values, *_tolerance(key, _CLOSE), rows=slice(1, None))
             for key, values in after.items()
-            if key in arrays
         ),
         Found("steps/reward", "reward", reward, reward_tolerance),
     ]
@@ -191,15 +195,15 @@ def _probes(task: Task, arrays: Arrays, reward_tolerance: float) -> list[Found]:
         "probe_qpos_next": environment.domain.qpos,
         "probe_qvel_next": environment.domain.qvel,
     }
-    found = [Found(key, key, values, *_tolerance(key, _CLOSE)) for key, values in computed.items() if key in arrays]
+    found = [Found(key, key, values, *_tolerance(key, _CLOSE)) for key, values in computed.items()]
     rewards = {"probe_reward": reward, "probe_reward_sub": environment.control_rewards}
-    return found + [Found(key, key, values, reward_tolerance) for key, values in rewards.items() if key in arrays]
+    return found + [Found(key, key, values, reward_tolerance) for key, values in rewards.items()]
 
 
 def _place(environment: TaskEnvironment, arrays: Arrays, rows: slice) -> None:
     """Put an environment's episodes into the recorded states of a file's rows."""
-    fields = ("qpos", "qvel", "qacc_warmstart", "time")
-    environment.place({field: arrays[f"state_{field}"][rows] for field in fields}, arrays.get("target"))
+    state = {key.removeprefix("state_"): arrays[key][rows] for key in STATES}
+    environment.place(state, arrays.get("target"))
 
 
 def _seen(environment: TaskEnvironment, observation: NDArray[np.float32] | None = None) -> dict[str, NDArray[Any]]:

@@ -15,7 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from rephase.environments.replaying import INPUTS, Found, facts, replay
+from rephase.environments.replaying import INPUTS, STATES, Found, facts, replay
 from rephase.environments.tasks import Task, find_task
 from rephase.errors import InputMismatch
 from rephase.manifest.vectors import Check
@@ -107,7 +107,7 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
             arrays = {key: stored[key] for key in stored.files}
     except (BadZipFile, EOFError, OSError, ValueError) as error:
         raise InputMismatch(f"cannot be read ({error})", where=str(path), remedy="fetch the file again") from error
-    missing = sorted(set(INPUTS) - {"probe_target"} - set(arrays))
+    missing = sorted({*INPUTS, *STATES} - {"probe_target"} - set(arrays))
     if missing:
         raise InputMismatch(f"lacks {', '.join(missing)}", where=str(path))
     return arrays
