@@ -14,6 +14,8 @@ from typing import Any
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from rephase.errors import ManifestError, Problem
+from rephase.manifest.algorithm import Algorithm
+from rephase.manifest.hashing import plain
 from rephase.manifest.phase import Phase
 from rephase.manifest.reading import read_toml, structure
 from rephase.manifest.schema import PENDING, Config, Manifest, Resources, Scale
@@ -49,7 +51,7 @@ def read_phase(path: Path) -> Phase:
     if problems:
         raise ManifestError(name, problems)
     configs = {key: _read_config(path, key, manifest) for key in manifest.configs}
-    return Phase(file=path, manifest=manifest, configs=configs)
+    return Phase(file=path, manifest=manifest, configs=configs, algorithms=_algorithms(manifest, name))
 
 
 def _inputs(manifest: Manifest) -> list[Problem]:
@@ -73,16 +75,44 @@ def _uses(manifest: Manifest) -> list[Problem]:
     found = []
     known = list(manifest.inputs)
     for name, use in manifest.configs.items():
-        for role in ("world_model", "start_states", "transitions"):
-            asked = getattr(use, role)
-            if asked and asked not in known:
-                found.append(unknown_name(f"configs.{name}.{role}", "input", asked, known))
+        asked = {"world_model": use.world_model, "start_states": use.start_states}
+        asked |= {f"transitions[{at}]": one for at, one in enumerate(use.transitions)}
+        found += [
+            unknown_name(f"configs.{name}.{role}", "input", one, known)
+            for role, one in asked.items()
+            if one and one not in known
+        ]
         try:
             structure(dict(use.resources), Resources, "", f"configs.{name}.resources")
         except ManifestError as error:
             found.extend(error.problems)
-        if not (use.world_model or manifest.algorithm.finetune_world_model):
-            found.append(Problem(f"configs.{name}.world_model", "no weights, and nothing trains them", "name an input"))
+    return found
+
+
+def _algorithms(manifest: Manifest, file: str) -> dict[str, Algorithm]:
+    """How each config is trained, its own values put in place of the manifest's."""
+    found: dict[str, Algorithm] = {}
+    problems: list[Problem] = []
+    for name, use in manifest.configs.items():
+        written = plain(manifest.algorithm)
+        for dotted, value in use.algorithm.items():
+            written = _overridden(written, dotted, value, f"configs.{name}.algorithm.{dotted}", problems)
+        try:
+            found[name] = structure(written, Algorithm, "", f"configs.{name}.algorithm")
+        except ManifestError as error:
+            problems.extend(error.problems)
+            continue
+        trains, at = found[name].finetune_world_model, f"configs.{name}"
+        if not (use.world_model or trains):
+            problems.append(Problem(f"{at}.world_model", "no weights, and nothing trains them", "name an input"))
+        if trains and not use.transitions:
+            problems.append(
+                Problem(f"{at}.transitions", "the world model trains, and on nothing", "name inputs that hold episodes")
+            )
+        if not (use.start_states or trains):
+            problems.append(Problem(f"{at}.start_states", "nothing to start policies from", "name an input"))
+    if problems:
+        raise ManifestError(file, problems)
     return found
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from attrs import frozen
+from attrs import field, frozen
 
 from rephase.errors import UnknownName, UsageError
+from rephase.manifest.algorithm import Algorithm
 from rephase.manifest.hashing import digest_of, plain, short
-from rephase.manifest.schema import Array, Config, Input, Manifest
+from rephase.manifest.schema import Array, Config, Evaluation, Input, Manifest, Plan
 
 __all__ = ["Phase", "Run"]
 
@@ -44,11 +45,13 @@ class Phase:
         file: The manifest's own file; what it names is relative to its folder.
         manifest: What the file says.
         configs: Resolved configuration by the name the phase gives it.
+        algorithms: How each is trained, where that is not how the manifest says.
     """
 
     file: Path
     manifest: Manifest
     configs: Mapping[str, Config]
+    algorithms: Mapping[str, Algorithm] = field(factory=dict)
 
     @property
     def name(self) -> str:
@@ -59,6 +62,7 @@ class Phase:
     def digest(self) -> str:
         """Digest of everything that can change or judge a number; words for people and resources are left out."""
         pinned = {key: value for key, value in plain(self.manifest).items() if key not in _NOT_IN_DIGEST}
+        pinned["evaluation"] = _evaluation(self.manifest.evaluation)
         pinned["configs"] = {name: self.resolved(name) for name in self.configs}
         return digest_of(pinned)
 
@@ -94,8 +98,12 @@ class Phase:
     def inputs_of(self, config: str) -> dict[str, Input]:
         """The inputs a config uses, by name, the world model first."""
         use = self.manifest.configs[config]
-        names = [name for name in (use.world_model, use.start_states, use.transitions) if name]
+        names = [name for name in (use.world_model, use.start_states, *use.transitions) if name]
         return {name: self.manifest.inputs[name] for name in dict.fromkeys(names)}
+
+    def algorithm(self, config: str) -> Algorithm:
+        """How a config is trained."""
+        return self.algorithms.get(config, self.manifest.algorithm)
 
     def resolved(self, config: str) -> dict[str, Any]:
         """Everything that fixes what a run of this config computes, as plain values.
@@ -109,12 +117,16 @@ class Phase:
         use = self.manifest.configs[config]
         chosen = plain(self.configs[config])
         return {
-            "algorithm": plain(self.manifest.algorithm),
-            "evaluation": plain(self.manifest.evaluation),
+            "algorithm": plain(self.algorithm(config)),
+            "evaluation": _evaluation(self.manifest.evaluation),
             "inputs": {name: _identity(one) for name, one in self.inputs_of(config).items()},
             "name": chosen["name"],
             "policy": chosen["policy"],
-            "roles": {"start_states": use.start_states, "transitions": use.transitions, "world_model": use.world_model},
+            "roles": {
+                "start_states": use.start_states,
+                "transitions": " ".join(use.transitions),
+                "world_model": use.world_model,
+            },
             "world_model": chosen["world_model"],
         }
 
@@ -194,6 +206,14 @@ class Phase:
     def resources_of(self, config: str) -> dict[str, Any]:
         """What a job of this config asks for, as plain values."""
         return {**attrs.asdict(self.manifest.resources), **self.manifest.configs[config].resources}
+
+
+def _evaluation(evaluation: Evaluation) -> dict[str, Any]:
+    """The evaluation as plain values, without the settings of a planner that nobody asks."""
+    written: dict[str, Any] = plain(evaluation)
+    if evaluation.plan is not Plan.MPPI:
+        del written["planning"]
+    return written
 
 
 def _identity(one: Input) -> dict[str, str]:

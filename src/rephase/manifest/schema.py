@@ -29,6 +29,7 @@ __all__ = [
     "Manifest",
     "PartChoice",
     "Plan",
+    "Planning",
     "Resources",
     "Scale",
 ]
@@ -56,6 +57,7 @@ class Plan(StrEnum):
 
     NONE = "none"
     RE_EVALUATE = "re-evaluate"
+    MPPI = "mppi"
 
 
 def _version(_: Any, attribute: Attribute[int], value: int) -> None:
@@ -162,19 +164,22 @@ class ConfigUse:
         file: The configuration's file, relative to the manifest.
         world_model: Input with the world model's weights; empty where it is trained from scratch.
         start_states: Input with the start observations policies are trained from.
-        transitions: Input with transitions, where the world model trains.
+        transitions: Inputs with transitions, where the world model trains: files of episodes, or a store's index.
         title: One line for tables, such as ``flow policy``; the config's name when empty.
         overrides: Values by dotted path into the config file, such as ``"policy.settings.substeps" = 4``; this is
             how a variation of a configuration is named.
+        algorithm: Values by dotted path into the manifest's algorithm, such as ``"variants.reward_loss"``, where this
+            configuration is trained otherwise than the rest.
         resources: What a job of it asks for where that differs from the manifest's resources.
     """
 
     file: str
     world_model: str = "world-model"
     start_states: str = "start-states"
-    transitions: str = ""
+    transitions: tuple[str, ...] = field(default=(), validator=_distinct)
     title: str = ""
     overrides: Mapping[str, Any] = field(factory=dict)
+    algorithm: Mapping[str, Any] = field(factory=dict)
     resources: Mapping[str, Any] = field(factory=dict)
 
 
@@ -213,6 +218,41 @@ class Input:
 
 
 @frozen(kw_only=True)
+class Planning:
+    """How actions are planned inside the world model, where the second evaluation plans (`Plan.MPPI`).
+
+    Args:
+        horizon: Agent steps looked ahead before the critics' value stands for the rest.
+        samples: Action sequences of one iteration, those of the policy included.
+        policy_samples: How many of them follow the policy, with its own noise.
+        elites: The best sequences that the next distribution is fitted to.
+        iterations: Times the distribution is fitted anew for one step.
+        temperature: How sharply better elites count more.
+        lowest_std: Smallest standard deviation of an action entry.
+        highest_std: Largest one, and the first.
+    """
+
+    horizon: int = field(default=3, validator=validators.gt(0))
+    samples: int = field(default=64, validator=validators.gt(0))
+    policy_samples: int = field(default=8, validator=validators.ge(0))
+    elites: int = field(default=8, validator=validators.gt(0))
+    iterations: int = field(default=3, validator=validators.gt(0))
+    temperature: float = field(default=0.5, validator=validators.gt(0.0))
+    lowest_std: float = field(default=0.05, validator=validators.gt(0.0))
+    highest_std: float = field(default=0.5, validator=validators.gt(0.0))
+
+    @elites.validator
+    def _among_samples(self, attribute: Attribute[int], value: int) -> None:
+        if value > self.samples:
+            raise ValueError(f"{value} elites of {self.samples} samples; take fewer elites or more samples")
+
+    @policy_samples.validator
+    def _part_of_samples(self, attribute: Attribute[int], value: int) -> None:
+        if value > self.samples:
+            raise ValueError(f"{value} of {self.samples} samples follow the policy; take fewer of them")
+
+
+@frozen(kw_only=True)
 class Evaluation:
     """How policies are evaluated in the real task.
 
@@ -221,12 +261,14 @@ class Evaluation:
         every: Epochs between evaluations during training; 0 for none but the last.
         curve_episodes: Episodes of an evaluation during training; 0 for as many as the last has.
         plan: What the second reward is made by.
+        planning: How it plans, where it does.
     """
 
     episodes: int = field(default=10, validator=validators.gt(0))
     every: int = field(default=200, validator=validators.ge(0))
     curve_episodes: int = field(default=0, validator=validators.ge(0))
     plan: Plan = Plan.RE_EVALUATE
+    planning: Planning = field(factory=Planning)
 
 
 @frozen(kw_only=True)
