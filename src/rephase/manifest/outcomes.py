@@ -23,6 +23,7 @@ from rephase.manifest.reading import structure
 
 __all__ = [
     "SCHEMA_VERSION",
+    "Digest",
     "Outcome",
     "RecordedOutcomes",
     "SummaryRow",
@@ -37,6 +38,21 @@ SCHEMA_VERSION = 1
 
 def _read_only(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
     return MappingProxyType(dict(mapping))
+
+
+@frozen(kw_only=True)
+class Digest:
+    """What a quantity of a run was at a step, to the bit, so that executions can be compared without their tensors.
+
+    Args:
+        step: Updates done.
+        quantity: What was digested, such as ``evaluation``.
+        digest: Its digest, ``sha256:<64 hex>``.
+    """
+
+    step: int
+    quantity: str
+    digest: str
 
 
 @frozen(kw_only=True)
@@ -56,6 +72,7 @@ class Outcome:
         epochs: Epochs the run was trained for; None where unknown.
         config_digest: Digest of the resolved configuration, ``sha256:<64 hex>``; empty where unknown.
         source: Where the figures come from, such as ``log``; empty means the file's own source.
+        digests: Digests the run left on its way, for replay; empty where it left none.
     """
 
     config: str
@@ -70,6 +87,7 @@ class Outcome:
     epochs: int | None = None
     config_digest: str = ""
     source: str = ""
+    digests: tuple[Digest, ...] = ()
 
     @property
     def run(self) -> tuple[str, str, int]:
@@ -249,7 +267,7 @@ def _table(doubled: list[str], pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _row(value: Outcome | SummaryRow) -> dict[str, Any]:
     defaults = {attribute.name: attribute.default for attribute in fields(type(value))}
-    tree = asdict(value, recurse=False)
+    tree = asdict(value)
     return {key: item for key, item in tree.items() if defaults[key] is NOTHING or item != defaults[key]}
 
 

@@ -16,7 +16,7 @@ from attrs import field, frozen
 
 from rephase.errors import InvalidRecord, ManifestError
 from rephase.manifest.hashing import digest_of, plain
-from rephase.manifest.outcomes import Outcome
+from rephase.manifest.outcomes import Digest, Outcome
 from rephase.manifest.phase import Run
 from rephase.manifest.reading import structure
 
@@ -125,7 +125,22 @@ class Record:
             hardware=str(gpu.get("name") or machine.get("cpu", "")),
             epochs=self.epochs,
             config_digest=self.config_digest,
+            digests=self.digests,
         )
+
+    @property
+    def digests(self) -> tuple[Digest, ...]:
+        """What the run was on its way, to the bit: at each evaluation its returns and all training before it."""
+        epochs = self.metrics.get("epoch", ())
+        found = []
+        for point in self.curve:
+            rows = [at for at, epoch in enumerate(epochs) if epoch <= point.epoch]
+            trained = {name: [column[at] for at in rows] for name, column in self.metrics.items()}
+            found.append(Digest(step=point.epoch, quantity="evaluation", digest=digest_of(point.episode_returns)))
+            found.append(Digest(step=point.epoch, quantity="training", digest=digest_of(trained)))
+        if self.policy_sha256:
+            found.append(Digest(step=self.epochs, quantity="policy", digest=self.policy_sha256))
+        return tuple(found)
 
 
 def format_record(record: Record) -> str:

@@ -14,7 +14,7 @@ from rephase.manifest.hashing import file_digest
 from rephase.manifest.lock import Lock
 from rephase.manifest.outcomes import RecordedOutcomes, read_outcomes
 from rephase.manifest.record import Record
-from rephase.reproduction.judging import Breach, PhaseVerdict, check_pins, judge_phase
+from rephase.reproduction.judging import Breach, PhaseVerdict, check_pins, judge_phase, replay_of
 from rephase.reproduction.storing import Store
 
 __all__ = ["check_phase", "recorded_outcomes"]
@@ -51,14 +51,17 @@ def check_phase(store: Store, records: Sequence[Record]) -> PhaseVerdict:
     phase = store.phase
     lock = store.lock()
     breaches = [breach for record in records for breach in _breaches(store, record, lock)]
+    recorded = recorded_outcomes(phase)
+    outcomes = [record.outcome for record in records]
     return judge_phase(
-        recorded_outcomes(phase),
-        [record.outcome for record in records],
+        recorded,
+        outcomes,
         phase.manifest.verdict,
         runs=[(run.config, run.task, run.seed) for run in phase.runs()],
         extension_seeds=phase.manifest.extension_seeds,
         config_digests={name: phase.config_digest(name) for name in phase.configs},
         breaches=breaches,
+        replay=replay_of(recorded.judged, outcomes),
         notes=_notes(records),
     )
 

@@ -5,6 +5,7 @@ import pytest
 
 from rephase.errors import ManifestError
 from rephase.manifest.outcomes import (
+    Digest,
     Outcome,
     RecordedOutcomes,
     SummaryRow,
@@ -12,6 +13,8 @@ from rephase.manifest.outcomes import (
     read_outcomes,
     write_outcomes,
 )
+
+DIGESTS = (Digest(step=200, quantity="evaluation", digest="sha256:" + "0" * 64),)
 
 
 def recorded(**changes):
@@ -21,7 +24,15 @@ def recorded(**changes):
         "source": "reference execution",
         "provenance": {"machine": {"cores": 2}},
         "outcomes": [
-            Outcome(config="baseline", task="reacher-easy", seed=42, reward=981.25, plan_reward=980.0, job="7_0"),
+            Outcome(
+                config="baseline",
+                task="reacher-easy",
+                seed=42,
+                reward=981.25,
+                plan_reward=980.0,
+                job="7_0",
+                digests=DIGESTS,
+            ),
             Outcome(
                 config="baseline", task="reacher-easy", seed=42, reward=900.0, source="log", episode_returns=[1.0, 2.5]
             ),

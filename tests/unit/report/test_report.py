@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 import pytest
 
 from rephase.report import gather, html_page, markdown_page
+from rephase.reproduction.judging import replay_of
 
 VOID = {"meta", "link", "br", "input", "img", "hr"}
 
@@ -167,3 +168,14 @@ def test_a_changed_record_is_named_and_makes_the_phase_invalid(make_store):
     assert report.verdict.decision == "INVALID"
     assert report.missing[0].state == "unreadable"
     assert "was changed after it was written" in html_page(report)
+
+
+def test_a_phase_recorded_from_these_very_records_is_exact(whole):
+    records = whole.records()
+    digests = records[0].outcome.digests
+    assert [(one.step, one.quantity) for one in digests][-3:] == [
+        (10_000, "evaluation"),
+        (10_000, "training"),
+        (10_000, "policy"),
+    ]
+    assert replay_of([record.outcome for record in records], [record.outcome for record in records]).is_exact

@@ -13,7 +13,7 @@ from rephase.reproduction.judging.decisions import EXIT_CODES, ClaimStatus, Deci
 from rephase.reproduction.judging.extension import Extension, extension_of
 from rephase.reproduction.judging.integrity import Breach, Run, check_outcomes, check_pins
 from rephase.reproduction.judging.phase import PhaseVerdict, judge_phase
-from rephase.reproduction.judging.replay import Divergence, Replay, compare_digests
+from rephase.reproduction.judging.replay import Divergence, Replay, compare_digests, replay_of
 from rephase.reproduction.judging.words import verdict_text
 
 __all__ = [
@@ -40,5 +40,6 @@ __all__ = [
     "judge_cells",
     "judge_claims",
     "judge_phase",
+    "replay_of",
     "verdict_text",
 ]

@@ -5,11 +5,13 @@ Pure functions of digests; how a digest is made is the engine's affair.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
-__all__ = ["Divergence", "Replay", "compare_digests"]
+from rephase.manifest.outcomes import Outcome
+
+__all__ = ["Divergence", "Replay", "compare_digests", "replay_of"]
 
 Digests = Mapping[str, Mapping[int, Mapping[str, str]]]
 """Digest of every quantity at every step of every run."""
@@ -75,6 +77,30 @@ def compare_digests(recorded: Digests, reproduced: Digests) -> Replay:
         if first is not None:
             divergences.append(first)
     return Replay(compared=compared, divergences=tuple(divergences))
+
+
+def replay_of(recorded: Sequence[Outcome], reproduced: Sequence[Outcome]) -> Replay | None:
+    """Compare the digests that recorded and reproduced outcomes carry.
+
+    Args:
+        recorded: Recorded outcomes.
+        reproduced: Reproduced ones; runs that are not recorded, such as an extension's, are left out.
+
+    Returns:
+        The comparison; None where one of the sides carries no digest at all.
+    """
+    before, after = _digests(recorded), _digests(reproduced)
+    after = {run: steps for run, steps in after.items() if run in before}
+    return compare_digests(before, after) if before and after else None
+
+
+def _digests(outcomes: Sequence[Outcome]) -> dict[str, dict[int, dict[str, str]]]:
+    found: dict[str, dict[int, dict[str, str]]] = {}
+    for outcome in outcomes:
+        for one in outcome.digests:
+            run = f"{outcome.config}/{outcome.task}/seed-{outcome.seed}"
+            found.setdefault(run, {}).setdefault(one.step, {})[one.quantity] = one.digest
+    return found
 
 
 def _difference(before: str | None, after: str | None) -> str:

@@ -11,6 +11,8 @@ from rephase.reproduction.judging.phase import PhaseVerdict
 
 __all__ = ["verdict_text"]
 
+_SHOWN = 3
+
 
 def verdict_text(verdict: PhaseVerdict) -> str:
     """Return the verdict in words, without a final line break; everything in it is in `PhaseVerdict.to_json` too."""
@@ -74,8 +76,11 @@ def _replay(verdict: PhaseVerdict) -> str:
     if verdict.replay.is_exact:
         return f"replay: all {verdict.replay.compared} digests are equal"
     lines = [f"replay: not bit-identical ({verdict.replay.compared} digests compared)"]
-    for one in verdict.replay.divergences:
+    for one in verdict.replay.divergences[:_SHOWN]:
         lines.append(f"  {one.run}: first at step {one.step}, {one.quantity}: {one.problem}")
+    more = len(verdict.replay.divergences) - _SHOWN
+    if more > 0:
+        lines.append(f"  and {more} more runs (--json has all)")
     return "\n".join(lines)
 
 
