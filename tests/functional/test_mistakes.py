@@ -145,8 +145,8 @@ def test_the_logged_scale_without_its_checkpoint(capsys: pytest.CaptureFixture[s
     assert main(words) == 3
 
     last = capsys.readouterr().err.splitlines()[-1]
-    assert "is not there" in last
-    assert "rephase fetch phase3 --scale logged" in last
+    assert "the input 'world-model' is not there" in last
+    assert "'rephase fetch phase3 --scale logged' gets it from the hub repository imgeorgiev/pwm" in last
 
 
 def test_nothing_to_compare_with(project: Path) -> None:

@@ -14,6 +14,7 @@ __all__ = ["configure", "run"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_phase(parser)
+    parser.add_argument("--recorded", action="store_true", help="the recorded outcomes instead of the runs here")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -22,6 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         0.
     """
+    from rephase.reproduction.checking import recorded_outcomes
     from rephase.reproduction.tables import (
         OUTCOME_COLUMNS,
         markdown,
@@ -32,17 +34,23 @@ def run(arguments: argparse.Namespace) -> int:
     )
 
     phase = phase_of(arguments)
-    store = store_of(arguments, phase)
     names = titles(phase)
-    outcomes = [record.outcome for record in store.records(extended=True)]
-    states = [
-        [names[row["config"]], row["task"], str(row["seed"]), row["state"] or "-", row.get("job") or "-"]
-        for row in store.summary()
-        if row["state"] != "COMPLETED"
-    ]
+    states: list[list[str]] = []
+    if arguments.recorded:
+        recorded = recorded_outcomes(phase)
+        outcomes = list(recorded.judged)
+        word = f"recorded: {recorded.source}"
+    else:
+        store = store_of(arguments, phase)
+        outcomes = [record.outcome for record in store.records(extended=True)]
+        states = [
+            [names[row["config"]], row["task"], str(row["seed"]), row["state"] or "-", row.get("job") or "-"]
+            for row in store.summary()
+            if row["state"] != "COMPLETED"
+        ]
+        word = f"{len(outcomes)} of {len(phase.runs())} COMPLETED" if states else "COMPLETED"
     done = outcome_rows(outcomes, names)
     summary = summary_rows(phase, outcomes)
-    word = "COMPLETED" if not states else f"{len(done)} of {len(phase.runs())} COMPLETED"
     blocks = [
         f"## {phase.manifest.title} ({word})",
         f"{phase.manifest.phase} at the {phase.manifest.scale} scale, {phase.manifest.algorithm.epochs:,} epochs. "

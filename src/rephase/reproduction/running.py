@@ -109,12 +109,6 @@ def prepare(
     sources = registry.require(phase.manifest.plugins, str(phase.file.name))
     configs = [name for name in phase.configs if any(run.config == name for run in runs)]
     compositions = compose(phase, registry, configs)
-    if phase.manifest.algorithm.finetune_world_model:
-        raise CannotRunHere(
-            "training the world model together with the policy is not possible in this version",
-            where=phase.name,
-            remedy="follow the changelog",
-        )
     lock = store.lock()
     inputs = verify_inputs(phase, configs, lock)
     _require_device(device)
@@ -200,7 +194,7 @@ def _run_cohort(
 
     store, phase = workshop.store, workshop.phase
     attempts = {run: _attempts(store, run) + 1 for run in runs}
-    epochs = phase.manifest.algorithm.epochs
+    epochs = phase.algorithm(config).epochs
     for run in runs:
         store.write_state(run, RunState(state=State.RUNNING, attempt=attempts[run], epochs=epochs))
     training: CohortTraining | None = None
@@ -233,9 +227,10 @@ def _run_cohort(
         raise
     except (RunFailed, OSError) as error:
         return _all_failed(store, runs, training, error)
-    except RephaseError as error:
+    except Exception as error:
+        reason = str(error) if isinstance(error, RephaseError) else f"{type(error).__name__}: {error}"
         for run in runs:
-            store.fail(run, str(error))
+            store.fail(run, reason)
         raise
     finally:
         if training is not None:
@@ -278,6 +273,8 @@ def _keep(
     path = store.policy_path(run)
     about = {"run": run.label, "phase": phase.name, "manifest": phase.digest}
     digest = write_tensors(path, found.policy, about)
+    model = store.world_model_path(run)
+    model_digest = write_tensors(model, found.world_model, about) if found.world_model else ""
     used = phase.inputs_of(run.config)
     record = Record(
         phase=phase.manifest.phase,
@@ -298,6 +295,8 @@ def _keep(
         epochs=training.cohort.epoch,
         policy_file=path.name,
         policy_sha256=digest,
+        world_model_file=model.name if model_digest else "",
+        world_model_sha256=model_digest,
         grouped_with=tuple(one.label for one in training.runs),
         attempt=attempt,
         resumed=training.resumed,
