@@ -21,11 +21,12 @@ __all__ = ["SOURCE", "parse_log", "read_log"]
 SOURCE = "log"
 """Source of everything that is read from a log."""
 
-_NUMBER = r"[-+]?\d+(?:\.\d+)?"
-_SPREAD = re.compile(rf"({_NUMBER})\s*(?:[^\d|.,]{{1,12}})\s*(\d+(?:\.\d+)?)\s*%?")
+_UNSIGNED = r"[0-9]{1,15}(?:\.[0-9]{1,15})?"
+_NUMBER = rf"[-+]?{_UNSIGNED}"
+_SPREAD = re.compile(rf"({_NUMBER})\s*(?:[^0-9|.,]{{1,12}})\s*({_UNSIGNED})\s*%?")
 _PLAIN = re.compile(_NUMBER)
 _PHASE = re.compile(r"\bphase\s*([0-9]+[a-z]?)\b", re.IGNORECASE)
-_PERCENT = re.compile(r"([-+]?\d+(?:\.\d+)?)\s*%")
+_PERCENT = re.compile(rf"({_NUMBER})\s*%")
 _MARKS = re.compile(r"[*`]|~~|^_+|_+$")
 _COLUMNS = {
     "config": ("config", "configuration", "method", "variation", "variant", "algorithm"),
@@ -133,10 +134,10 @@ def _tables(text: str) -> Iterator[_Table]:
         line = lines[at].strip()
         if line.startswith("#") and (match := _PHASE.search(line)):
             phase = f"phase{match[1].lower()}"
-        if line.startswith("|") and at + 1 < len(lines) and _is_rule(lines[at + 1]):
+        if "|" in line and at + 1 < len(lines) and _is_rule(lines[at + 1]):
             heading = _cells(line)
             first = at = at + 2
-            while at < len(lines) and lines[at].strip().startswith("|"):
+            while at < len(lines) and "|" in lines[at]:
                 at += 1
             yield _Table(phase, heading, tuple((index + 1, _cells(lines[index])) for index in range(first, at)))
         else:
@@ -145,7 +146,7 @@ def _tables(text: str) -> Iterator[_Table]:
 
 def _is_rule(line: str) -> bool:
     stripped = line.strip()
-    return "-" in stripped and not stripped.strip("|-: \t")
+    return "-" in stripped and "|" in stripped and not stripped.strip("|-: \t")
 
 
 def _cells(line: str) -> tuple[str, ...]:
@@ -247,11 +248,18 @@ def _summary_row(config: str, task: str, cell: str, said: str, known: Sequence[s
 
 
 def _method(cell: str, known: Sequence[str]) -> str:
-    """The configuration a cell names, by its words; the longest name wins, empty where none is named."""
-    name = _name(re.sub(r"[^\w\s-]+", " ", cell)).strip("-")
-    exact = [config for config in known if config == name]
-    if exact:
-        return exact[0]
-    inside = [config for config in known if re.search(rf"(^|-){re.escape(config)}($|-)", name)]
-    short = [config for config in known if name and re.search(rf"(^|-){re.escape(name)}($|-)", config)]
-    return max(inside, key=len, default="") or (short[0] if len(short) == 1 else "")
+    """The configuration a cell names, such as ``flow policy`` for ``pwm-48m-mt-flowpolicy``; empty where none is named.
+
+    Letters and digits decide, so that spaces, hyphens and what stands in brackets do not; the longest name wins, and a
+    shortened name must fit one configuration only.
+    """
+    said = _squashed(re.sub(r"\(.*?\)", "", cell))
+    whole = [config for config in known if _squashed(config) in said] if said else []
+    if whole:
+        return max(whole, key=len)
+    shortened = [config for config in known if said and said in _squashed(config)]
+    return shortened[0] if len(shortened) == 1 else ""
+
+
+def _squashed(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isascii() and letter.isalnum())

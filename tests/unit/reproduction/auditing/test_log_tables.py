@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rephase.errors import ManifestError
 from rephase.reproduction.auditing import Standing, audit, parse_log, read_log
@@ -96,3 +98,48 @@ def test_a_file_without_outcomes_says_what_was_expected(tmp_path):
 def test_a_table_after_a_heading_cut_short_is_read():
     assert parse_log(OUTCOMES.rstrip())[0].outcomes[-1].reward == 919.90
     assert parse_log(OUTCOMES.replace("\n", "\r\n"))[0].outcomes[-1].reward == 919.90
+
+
+def test_methods_are_recognised_under_their_short_names():
+    text = (OUTCOMES + SUMMARY.format("±")).replace("| **baseline** |", "| `pwm_48M_mt_baseline` |")
+    (phase,) = parse_log(text.replace("| flow policy |", "| `pwm_48M_mt_flowpolicy` |"))
+    assert [(row.config, row.winner) for row in phase.summary] == [
+        ("pwm-48m-mt-baseline", "pwm-48m-mt-baseline"),
+        ("pwm-48m-mt-flowpolicy", "pwm-48m-mt-baseline"),
+    ]
+
+
+def test_a_table_without_outer_pipes_is_read():
+    text = "Config | Task | Seed | Reward\n--- | --- | --- | ---\na | t | 1 | 5.5\n"
+    assert parse_log(text)[0].outcomes[0].reward == 5.5
+
+
+CELL = st.sampled_from(
+    [
+        "Config",
+        "Task",
+        "Seed",
+        "Reward",
+        "Plan Reward",
+        "Winner",
+        "baseline",
+        "x",
+        "-1",
+        "42",
+        "9" * 5000,
+        "957.72 ± 27.5",
+        "",
+    ]
+) | st.text(max_size=8)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.lists(CELL, max_size=6), max_size=8), st.text(max_size=40))
+def test_no_table_whatever_makes_reading_or_auditing_crash(rows, text):
+    lines = ["| Config | Task | Seed | Reward |", "|---|---|---|---|"] + ["|" + "|".join(row) + "|" for row in rows]
+    for content in ("\n".join(lines), text, "\n".join([lines[-1], lines[1], *lines])):
+        try:
+            found = parse_log(content)
+        except ManifestError:
+            continue
+        audit(*found)
