@@ -74,6 +74,20 @@ def vectors(session: nox.Session) -> None:
     session.run("rephase", "vectors", *(session.posargs or ["tests/data/reference"]), env=_quiet())
 
 
+@nox.session
+def template(session: nox.Session) -> None:
+    """A generated plugin of each kind, installed and tested from outside this repository's source."""
+    _install(session, "run,testing")
+    session.cd(session.create_tmp())
+    for kind in ("integrator", "policy", "world-model"):
+        folder = Path(f"rephase-my-{kind}")
+        shutil.rmtree(folder, ignore_errors=True)
+        session.run("rephase", "new-plugin", f"my-{kind}", "--kind", kind)
+        session.install("-c", str(ROOT / "constraints.txt"), f"./{folder}[test]")
+        session.run("python", "-m", "pytest", "-q", str(folder / "tests"), env=_quiet())
+    session.run("rephase", "plugins")
+
+
 @nox.session(name="embedded-assets")
 def embedded_assets(session: nox.Session) -> None:
     """The shipped world model and its data, made again from nothing by the seeded recipe: up to two hours."""

@@ -1,0 +1,1 @@
+"""An integrator, as a rephase plugin."""

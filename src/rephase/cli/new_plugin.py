@@ -1,0 +1,33 @@
+"""``rephase new-plugin``: a distribution for a part of one's own, ready to install and test."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rephase.cli.rendering import emit
+from rephase.plugins import Kind
+from rephase.plugins.scaffold import write_plugin
+
+__all__ = ["configure", "run"]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("name", metavar="NAME", help="name of the part, such as ralston")
+    parser.add_argument("--kind", choices=[str(kind) for kind in Kind], required=True, help="what sort of part it is")
+    parser.add_argument("--into", type=Path, default=Path(), help="folder to make it in (default: here)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the plugin.
+
+    Returns:
+        0.
+    """
+    written = write_plugin(arguments.name, Kind(arguments.kind), arguments.into)
+    folder = next(path.parent for path in written if path.name == "pyproject.toml")
+    lines = [f"wrote {len(written)} files in {folder}", "next:", f"  pip install {folder}[test]"]
+    lines += [f"  python -m pytest {folder}/tests", f"  rephase plugins --kind {arguments.kind}"]
+    emit(arguments, {"folder": str(folder), "files": [str(path) for path in written]}, "\n".join(lines))
+    return 0
