@@ -1,6 +1,7 @@
 """Stopping between epochs: signals become requests that the training loop answers at a safe moment.
 
-The first Ctrl-C or SIGTERM asks to save and stop, a second one stops at once; SIGUSR1 asks to save and go on.
+The first Ctrl-C or SIGTERM asks to save and stop, and a Ctrl-C after that stops at once; SIGUSR1 asks to save and go
+on. A second SIGTERM changes nothing: a queue that cancels a job sends several, and kills what does not end.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class Stopping:
     def _note(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGUSR1:
             self._save = True
-        elif self._stop:
-            raise Stopped(number)
-        else:
+        elif not self._stop:
             self._stop = number
+        elif number == signal.SIGINT:
+            raise Stopped(number)

@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from rephase.errors import CannotRunHere
 
@@ -89,7 +89,9 @@ def parse_squeue(text: str) -> dict[str, JobState]:
     for line in text.splitlines():
         job, state, reason = (*line.strip().split("|", 2), "", "")[:3]
         for task in expand_job(job):
-            states[task] = JobState(task, state.upper(), "" if reason == "None" else reason)
+            told = JobState(task, state.upper(), "" if reason == "None" else reason)
+            # A job that ended still shows why it once waited.
+            states[task] = evolve(told, reason="") if told.stage is Stage.ENDED else told
     return states
 
 

@@ -5,9 +5,9 @@ happens on signals. No value can break out of it: what goes into ``#SBATCH`` lin
 pattern (`rephase.runtime.resources`, `_word`), everything else is quoted for the shell.
 
 Signals. SLURM sends USR1 to the batch shell some minutes before the time is up; the shell only receives it while it
-waits, so the run is started with ``&`` and waited for, and the signal is passed on. The run writes its checkpoint and
-ends, and the script puts the task back into the queue. The same happens, a few times at most, when a run was killed
-(out of memory, a node that went down); a run that failed by its own word is not repeated.
+waits, so the run is started with ``&`` and waited for, and told to stop with TERM. It writes its checkpoint and ends,
+and the script puts the task back into the queue. The same happens, a few times at most, when a run was killed (out of
+memory, a node that went down); a run that failed by its own word is not repeated.
 """
 
 from __future__ import annotations
@@ -276,15 +276,12 @@ fi
 # The container starts from a clean environment and is told these by name."""
 
 _SIGNALS = """\
-# USR1: the time is nearly up. TERM: the job was cancelled. Either way the run writes its checkpoint first.
+# USR1 comes to this shell alone: the time is nearly up, so the run is told to write its checkpoint and stop.
+# TERM, when the job is cancelled or requeued, SLURM sends to every process itself; this shell only waits.
 asked=
-pass_on() {
-    asked=$1
-    kill -s "$1" "$payload" 2>/dev/null
-}
 payload=
-trap 'pass_on USR1' USR1
-trap 'pass_on TERM' TERM
+trap 'asked=USR1; kill -s TERM "$payload" 2>/dev/null' USR1
+trap 'asked=TERM' TERM
 """
 
 _WAIT = """\

@@ -13,6 +13,7 @@ SQUEUE = """\
 4011713_1|PENDING|Resources
 4011714_[2-3,5%2]|PENDING|JobArrayTaskLimit
 4011715|COMPLETING|None
+4011716|CANCELLED|Resources
 """
 SACCT = """\
 4011713_0|COMPLETED|0:0
@@ -63,6 +64,7 @@ def test_reads_the_queues_list() -> None:
     assert states["4011713_1"] == JobState("4011713_1", "PENDING", "Resources")
     assert {job for job in states if job.startswith("4011714")} == {"4011714_2", "4011714_3", "4011714_5"}
     assert states["4011715"].stage is Stage.RUNNING
+    assert states["4011716"] == JobState("4011716", "CANCELLED")
 
 
 def test_reads_the_accounting() -> None:

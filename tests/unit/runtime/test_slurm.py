@@ -177,17 +177,29 @@ def test_puts_back_what_was_killed_and_not_what_failed(code, restarts, requeued,
         assert (tmp_path / "requeued").read_text() == "requeue 77\n"
 
 
-@pytest.mark.parametrize(("signal", "requeued"), [("USR1", True), ("TERM", False)])
-def test_passes_signals_on_and_waits_for_the_checkpoint(signal: str, requeued: bool, tmp_path: Path) -> None:
-    body = f"""trap 'sleep 0.2; echo saved > {tmp_path}/saved; exit 75' {signal}
-kill -{signal} $PPID
+def test_near_the_end_of_its_time_a_run_is_stopped_with_a_checkpoint_and_put_back(tmp_path: Path) -> None:
+    body = f"""trap 'sleep 0.2; echo saved > {tmp_path}/saved; exit 130' TERM
+kill -USR1 $PPID
 for i in $(seq 100); do sleep 0.1; done"""
     stand_in(tmp_path / "apptainer", body)
     stand_in(tmp_path / "scontrol", f"echo $@ > {tmp_path}/requeued")
     done = run_script(array_script(array(container=real_container(tmp_path))), tmp_path)
-    assert done.returncode == 75
+    assert done.returncode == 130
     assert (tmp_path / "saved").read_text() == "saved\n"
-    assert (tmp_path / "requeued").exists() is requeued
+    assert (tmp_path / "requeued").read_text() == "requeue 77\n"
+
+
+def test_a_cancelled_run_gets_one_signal_only_and_is_waited_for(tmp_path: Path) -> None:
+    body = f"""trap 'echo twice >> {tmp_path}/told' TERM
+kill -TERM $PPID
+sleep 0.5; echo saved > {tmp_path}/saved; exit 130"""
+    stand_in(tmp_path / "apptainer", body)
+    stand_in(tmp_path / "scontrol", f"echo $@ > {tmp_path}/requeued")
+    done = run_script(array_script(array(container=real_container(tmp_path))), tmp_path)
+    assert done.returncode == 130
+    assert (tmp_path / "saved").exists()
+    assert not (tmp_path / "told").exists()
+    assert not (tmp_path / "requeued").exists()
 
 
 def test_tells_the_container_the_queues_variables_and_nothing_else(tmp_path: Path) -> None:

@@ -45,15 +45,12 @@ done
 gpu=()
 if nvidia-smi -L >/dev/null 2>&1; then gpu=(--nv); fi
 
-# USR1: the time is nearly up. TERM: the job was cancelled. Either way the run writes its checkpoint first.
+# USR1 comes to this shell alone: the time is nearly up, so the run is told to write its checkpoint and stop.
+# TERM, when the job is cancelled or requeued, SLURM sends to every process itself; this shell only waits.
 asked=
-pass_on() {
-    asked=$1
-    kill -s "$1" "$payload" 2>/dev/null
-}
 payload=
-trap 'pass_on USR1' USR1
-trap 'pass_on TERM' TERM
+trap 'asked=USR1; kill -s TERM "$payload" 2>/dev/null' USR1
+trap 'asked=TERM' TERM
 
 apptainer run ${gpu[@]+"${gpu[@]}"} --cleanenv --no-home --no-mount cwd --pwd / --bind /scratch/clone:/scratch/clone:ro --bind /scratch/runs:/scratch/runs:rw \
     "$image" run phase3 --scale logged --config baseline --index "$SLURM_ARRAY_TASK_ID" &

@@ -1,0 +1,205 @@
+"""A phase through a real queue and a real image: arrays, check, requeue, cancel, kill, and the same numbers after it.
+
+Needs what `nox -s cluster` sets up; without it these tests are skipped. The phase is a miniature with the embedded
+scale's protocol, so that all of it takes minutes on two cores.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes.projects import make_project
+
+from rephase.manifest import Run
+from rephase.manifest.record import Record
+from rephase.reproduction.phases import open_phase
+from rephase.reproduction.storing import State, Store
+from rephase.reproduction.submissions import read_submissions
+from rephase.runtime.apptainer import inspect_image, read_digest
+from rephase.runtime.containers import Bind, Container, container_environment, run_command
+
+IMAGE = os.environ.get("REPHASE_TEST_IMAGE", "")
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.skipif(not IMAGE, reason="needs real Apptainer and SLURM: nox -s cluster sets them up"),
+    pytest.mark.timeout(900),
+]
+REPHASE = (sys.executable, "-m", "rephase")
+LOGGED = ("--partition", "ice-gpu", "--gpu", "H100", "--cpus", "16", "--memory", "450GB", "--account", "coc")
+SMALL = ("--partition", "ice-gpu", "--gpu", "H100", "--cpus", "2", "--memory", "10GB", "--account", "coc")
+OPTIONS = ("--run-options", "--threads 1 --checkpoint-seconds 0.2")
+PATIENCE = 420.0
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cluster")
+    make_project(folder / "project", tasks=("reacher-easy",), epochs=int(os.environ.get("REPHASE_TEST_EPOCHS", "300")))
+    return folder
+
+
+def rephase(place: Path, command: str, runs: str, *words: str, code: int = 0) -> str:
+    """Run one command about the miniature phase and return what it printed."""
+    line = [*REPHASE, command, "phase3", "--scale", "embedded", "--project", str(place / "project"),
+            "--runs", str(place / runs), *words]  # fmt: skip
+    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+def submit(place: Path, runs: str, *words: str) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(
+        rephase(place, "submit", runs, "--image", IMAGE, "--time", "30m", "--json", *words)
+    )
+    return told
+
+
+def store_of(place: Path, runs: str) -> Store:
+    return Store(place / runs, open_phase("phase3", "embedded", place / "project"))
+
+
+def wait_for(store: Store, what: str, is_so: Callable[[], bool], patience: float = PATIENCE) -> None:
+    end = time.monotonic() + patience
+    while not is_so():
+        if time.monotonic() > end:
+            logs = "\n".join(f"== {log.name}\n{log.read_text()[-2000:]}" for log in store.folder.glob("logs/*"))
+            queue = subprocess.run(["squeue"], capture_output=True, text=True, check=False).stdout
+            pytest.fail(f"{what} did not happen within {patience:.0f} s\n{queue}\n{store.summary()}\n{logs}")
+        time.sleep(0.3)
+
+
+def wait_for_the_check(store: Store) -> str:
+    """Wait until the dependent check has ended and return what it printed."""
+    check = read_submissions(store)[-1].check
+    log = store.folder / "logs" / f"rephase-{store.phase.name}-check-{check}.log"
+
+    def ended() -> bool:
+        listed = subprocess.run(["squeue", "-h", "-j", check], capture_output=True, text=True, check=False)
+        return not listed.stdout.strip() and log.exists()
+
+    wait_for(store, "the check", ended)
+    return log.read_text()
+
+
+def numbers(records: tuple[Record, ...]) -> dict[str, tuple[object, ...]]:
+    """What must not depend on what happened on the way."""
+    return {one.run.label: (one.policy_sha256, one.episode_returns, one.metrics, one.curve) for one in records}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(place: Path) -> Store:
+    """The whole phase as array jobs with the log's own resources, nothing disturbed."""
+    told = submit(place, "undisturbed", *LOGGED, *OPTIONS)
+    assert set(told["arrays"]) == {"baseline", "flowpolicy"}
+    assert len(told["jobs"]) == 4
+    again = submit(place, "undisturbed", *LOGGED, *OPTIONS)
+    assert again["jobs"] == {}, "submitting twice must not run twice"
+    return store_of(place, "undisturbed")
+
+
+def test_the_image_says_what_it_is() -> None:
+    image = inspect_image(Path(IMAGE))
+    assert image.digest == read_digest(Path(IMAGE))
+    assert image.labels["rephase.accelerator"] == "cpu"
+    assert "%runscript" in image.definition
+
+
+def test_a_container_sees_what_it_is_told_and_nothing_else(tmp_path: Path) -> None:
+    inputs, outputs = tmp_path / "inputs", tmp_path / "outputs"
+    inputs.mkdir()
+    outputs.mkdir()
+    container = Container(
+        Path(IMAGE).resolve(), read_digest(Path(IMAGE)), (Bind(inputs), Bind(outputs, writable=True)), Path("/")
+    )
+    look = f"""
+import json, os, site
+from pathlib import Path
+def can_write(folder):
+    try: Path(folder, "x").write_text("x")
+    except OSError: return False
+    return True
+print(json.dumps([can_write("{inputs}"), can_write("{outputs}"), site.ENABLE_USER_SITE, os.environ.get("SECRET"),
+    os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("REPHASE_IMAGE_DIGEST"), os.path.exists("{Path.cwd()}")]))
+"""
+    words = list(run_command(container, ["/opt/venv/bin/python", "-c", look]))
+    words[1] = "exec"
+    environ = container_environment(container, {**os.environ, "SECRET": "x", "CUDA_VISIBLE_DEVICES": "0,1"})
+    done = subprocess.run(words, env=environ, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == [False, True, False, None, "0,1", container.digest, False]
+
+
+def test_a_phase_completes_and_its_check_prints_the_verdict(place: Path, undisturbed: Store) -> None:
+    told = wait_for_the_check(undisturbed)
+    records = undisturbed.records()
+    assert len(records) == 4
+    assert "verdict" in told.lower() or "recorded" in told.lower(), told
+    digest = read_digest(Path(IMAGE))
+    jobs = read_submissions(undisturbed)[-1].jobs
+    for record in records:
+        machine = record.provenance["machine"]
+        assert machine["image"] == digest
+        assert machine["container"]
+        assert record.provenance["job"] == jobs[record.run.label]
+        assert machine["slurm"]["partition"] == "ice-gpu"
+    lock = undisturbed.lock()
+    assert lock is not None
+    assert lock.image == digest
+    rows = json.loads(rephase(place, "status", "undisturbed", "--json"))
+    assert {row["state"] for row in rows} == {"COMPLETED"}
+
+
+def test_requeue_kill_cancel_and_end_of_time_change_no_number(place: Path, undisturbed: Store) -> None:
+    wait_for_the_check(undisturbed)
+    told = submit(place, "disturbed", *SMALL, *OPTIONS)
+    store = store_of(place, "disturbed")
+    requeued, killed, cancelled, timed_out = (
+        Run(config, "reacher-easy", seed) for config in ("baseline", "flowpolicy") for seed in (1, 2)
+    )
+    for run, disturb in (
+        (requeued, lambda job, run: command("scontrol", "requeue", job)),
+        (killed, lambda job, run: kill_payload(store, run)),
+        (cancelled, lambda job, run: command("scancel", job)),
+        (timed_out, lambda job, run: command("scancel", "--batch", "--signal=USR1", job)),
+    ):
+        wait_for(store, f"a checkpoint of {run.label}", lambda run=run: store.cohort_path([run]).exists())  # type: ignore[misc]
+        disturb(told["jobs"][run.label], run)
+        assert not store.is_completed(run), "the disturbance came too late to show anything"
+    wait_for(
+        store, "the end of the three that go on", lambda: all(map(store.is_completed, (requeued, killed, timed_out)))
+    )
+    wait_for_the_check(store)
+
+    rows = {row["seed"]: row for row in json.loads(rephase(place, "status", "disturbed", "--json"))
+            if row["config"] == "flowpolicy"}  # fmt: skip
+    assert rows[1]["state"] == State.FAILED
+    assert "ended CANCELLED" in rows[1]["reason"]
+    again = submit(place, "disturbed", *SMALL, *OPTIONS)
+    assert list(again["jobs"]) == [cancelled.label]
+    wait_for_the_check(store)
+
+    records = store.records()
+    assert numbers(records) == numbers(undisturbed.records())
+    assert {record.attempt for record in records} == {2}
+    assert all(record.resumed for record in records)
+
+
+def command(*words: str) -> None:
+    subprocess.run(words, check=True, capture_output=True, text=True)
+
+
+def kill_payload(store: Store, run: Run) -> None:
+    """kill -9 the process that runs a run, after making sure it is that."""
+    state = store.state_of(run)
+    assert state is not None
+    line = Path(f"/proc/{state.process}/cmdline").read_bytes()
+    assert b"rephase" in line
+    os.kill(state.process, signal.SIGKILL)
