@@ -7,6 +7,7 @@ and every version comes from constraints.txt.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import shutil
@@ -104,6 +105,25 @@ def operating_characteristics(session: nox.Session) -> None:
     session.run("python", "-m", "rephase.reproduction.judging.characteristics_page", action, page)
 
 
+@nox.session(tags=["more"])
+def cluster(session: nox.Session) -> None:
+    """Real Apptainer and SLURM: a phase as array jobs in an image, requeued, killed and cancelled (Debian, root)."""
+    if reason := _no_cluster_here():
+        session.skip(reason)
+    _install(session, "run,cluster", *GROUPS["test"])
+    scripts = ROOT / "tests/cluster"
+    session.run(str(scripts / "install-apptainer.sh"), external=True)
+    image = _image(session, scripts)
+    session.run(str(scripts / "start-slurm.sh"), external=True)
+    try:
+        environment = {**_quiet(), "REPHASE_TEST_IMAGE": str(image), "OMP_NUM_THREADS": "1"}
+        session.run(
+            "python", "-m", "pytest", "-q", "--durations=5", *(session.posargs or ["tests/cluster"]), env=environment
+        )
+    finally:
+        session.run(str(scripts / "stop-slurm.sh"), external=True)
+
+
 @nox.session(name="minimums", tags=["more"])
 def minimums(session: nox.Session) -> None:
     """The light rooms and the command line without torch: what a login node has."""
@@ -133,6 +153,53 @@ def _reproduce(session: nox.Session, phase: str) -> None:
     session.run("rephase", "check", phase, *_scale(words), success_codes=[0, INCONCLUSIVE], env=_quiet())
     if (ROOT / "src/rephase/cli/report.py").exists():
         session.run("rephase", "report", phase, *_scale(words), env=_quiet())
+
+
+def _no_cluster_here() -> str:
+    """Why no cluster can be set up on this machine; empty when it can."""
+    if os.geteuid() != 0:
+        return "needs root: it installs Apptainer and SLURM and starts their daemons"
+    release = Path("/etc/os-release")
+    words = (
+        dict(line.split("=", 1) for line in release.read_text().splitlines() if "=" in line) if release.exists() else {}
+    )
+    if words.get("VERSION_CODENAME", "").strip('"') != "bookworm" or platform.machine() != "x86_64":
+        return "needs Debian bookworm on x86_64: that is what its scripts install Apptainer and SLURM on"
+    return ""
+
+
+def _image(session: nox.Session, scripts: Path) -> Path:
+    """The image of this checkout on a base that needs no container registry, built when anything in it changed."""
+    cache = Path(session.cache_dir) / "cluster"
+    base = cache / f"base-{_content(scripts / 'make-base.sh')}.sif"
+    session.run(str(scripts / "make-base.sh"), str(base), external=True)
+    parts = ["containers/rephase.def", "constraints.txt", "pyproject.toml", "src", "plugins", "reproductions"]
+    image = cache / f"rephase-{_content(*(ROOT / part for part in parts))}.sif"
+    if not image.exists():
+        for old in cache.glob("rephase-*.sif*"):
+            old.unlink()
+        memory = Path("/dev/shm")
+        environment = {
+            "APPTAINER_BINDPATH": Path(f"{base}.binds").read_text().strip(),
+            "APPTAINER_MKSQUASHFS_ARGS": "-comp zstd -Xcompression-level 3",
+        }
+        if memory.is_dir() and shutil.disk_usage(memory).free > 6 * 2**30:
+            environment["APPTAINER_TMPDIR"] = str(memory)
+        arguments = {"bootstrap": "localimage", "from": str(base), "wheels": "default" if _torch_index() else "none"}
+        words = [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
+        session.run("rephase", "image", "build", str(image), "--project", str(ROOT), *words, env=environment)
+    return image
+
+
+def _content(*paths: Path) -> str:
+    """A short digest of files, or of all files in folders but what builds and tests leave behind."""
+    found = hashlib.sha256()
+    for path in paths:
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            leftover = {"__pycache__", "build"} & set(file.parts) or ".egg-info" in str(file)
+            if file.is_file() and not leftover:
+                found.update(f"{file.relative_to(ROOT)}\0".encode() + file.read_bytes())
+    return found.hexdigest()[:12]
 
 
 def _scale(words: list[str]) -> list[str]:
