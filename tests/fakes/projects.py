@@ -71,6 +71,12 @@ episodes = 1
 every = 0
 """
 
+_EPISODES = """
+[inputs.{task}]
+path = "../embedded/episodes-{task}.safetensors"
+sha256 = "{digest}"
+"""
+
 
 def make_project(
     folder: Path,
@@ -78,6 +84,7 @@ def make_project(
     tasks: tuple[str, ...] = ("reacher-easy", "cheetah-run"),
     seeds: tuple[int, ...] = (1, 2),
     epochs: int = 2,
+    trains_world_model: bool = False,
 ) -> Path:
     """Write the project and return its folder.
 
@@ -86,6 +93,7 @@ def make_project(
         tasks: Tasks of the phase.
         seeds: Seeds of the phase.
         epochs: Updates of every run.
+        trains_world_model: Whether each run trains a world model of its own, from scratch and from episodes.
     """
     import torch
     from rephase_mlp.offers import MLPWorldModelConfig
@@ -112,8 +120,22 @@ def make_project(
         if policy == "flow-ode":
             text += '\n[policy.integrator]\npart = "heun"\n'
         _write(reproductions / f"configs/{name}.toml", text)
+    episodes = ""
+    for task in tasks if trains_world_model else ():
+        draws, index = stream(0, f"episodes/{task}"), find_task(task).index
+        shapes = {"observations": (3, 7, SPACES.observation), "actions": (3, 6, SPACES.action), "rewards": (3, 6)}
+        tensors = {name: torch.rand(*shape, generator=draws) for name, shape in shapes.items()}
+        path = reproductions / f"embedded/episodes-{task}.safetensors"
+        digest = write_tensors(path, tensors, {"task": str(index)})
+        episodes += _EPISODES.format(task=task, digest=digest)
     quoted = "[" + ", ".join(f'"{task}"' for task in tasks) + "]"
     text = _MANIFEST.format(tasks=quoted, seeds=list(seeds), epochs=epochs, **digests)
+    if trains_world_model:
+        own = 'world_model = ""\nstart_states = ""\ntransitions = [' + ", ".join(f'"{task}"' for task in tasks) + "]\n"
+        text = text.replace('.toml"\n', '.toml"\n' + own).replace(
+            "[algorithm]\n", "[algorithm]\nfinetune_world_model = true\n"
+        )
+        text += episodes
     _write(reproductions / "phase3/embedded.toml", text)
     return folder
 

@@ -68,7 +68,7 @@ class Cohort:
         algorithm: What to do.
         members: The runs.
         experience: By task index, start observations (n, S) for a frozen model, or where to draw slices from for
-            models that train.
+            models that train; these also as one for each run.
         spaces: Sizes of the task suite.
         stackable: Whether policies may run under `torch.func.vmap`; one after the other otherwise.
         device: Where to compute.
@@ -81,7 +81,7 @@ class Cohort:
         build_policy: Callable[[], Policy],
         algorithm: Algorithm,
         members: Sequence[Member],
-        experience: Mapping[int, Tensor] | Mapping[int, SliceSource],
+        experience: Mapping[int, Tensor] | Mapping[int, SliceSource] | Sequence[SliceSource],
         spaces: Spaces,
         stackable: bool = True,
         device: str | torch.device = "cpu",
@@ -117,7 +117,9 @@ class Cohort:
             action_masks(spaces).to(self.device),
             model.task_parameters(),
         )
-        self._experience = {member.task: experience[member.task] for member in members}
+        self._experience = (
+            [experience[member.task] for member in members] if isinstance(experience, Mapping) else list(experience)
+        )
         self._tasks = torch.tensor([member.task for member in members], device=self.device)
         self._batches = [stream(member.seed, "batches") for member in members]
         self._noises = [stream(member.seed, "noise") for member in members]
@@ -267,8 +269,8 @@ class Cohort:
         size, horizon = self.algorithm.batch_size, self.algorithm.horizon
         task = self._tasks.unsqueeze(1).expand(-1, size)
         drawn: list[list[Tensor]] = []
-        for run, member in enumerate(self.members):
-            source = self._experience[member.task]
+        for run in range(len(self.members)):
+            source = self._experience[run]
             if isinstance(source, Tensor):
                 rows = torch.randint(source.shape[0], (size,), generator=self._batches[run])
                 own = [source[rows].unsqueeze(0)]

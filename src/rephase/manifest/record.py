@@ -71,6 +71,8 @@ class Record:
         epochs: Epochs trained.
         policy_file: File beside the record that holds the policy's parameters.
         policy_sha256: Its digest.
+        world_model_file: File beside the record with the run's own world model; empty where it was frozen.
+        world_model_sha256: Its digest.
         grouped_with: Labels of the runs it was trained with as one program, itself included.
         attempt: Which attempt this was, from 1.
         resumed: Whether it went on from a checkpoint of an earlier attempt.
@@ -97,6 +99,8 @@ class Record:
     epochs: int
     policy_file: str = ""
     policy_sha256: str = ""
+    world_model_file: str = ""
+    world_model_sha256: str = ""
     grouped_with: tuple[str, ...] = ()
     attempt: int = 1
     resumed: bool = False
@@ -140,6 +144,8 @@ class Record:
             found.append(Digest(step=point.epoch, quantity="training", digest=digest_of(trained)))
         if self.policy_sha256:
             found.append(Digest(step=self.epochs, quantity="policy", digest=self.policy_sha256))
+        if self.world_model_sha256:
+            found.append(Digest(step=self.epochs, quantity="world model", digest=self.world_model_sha256))
         return tuple(found)
 
 

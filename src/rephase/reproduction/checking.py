@@ -84,12 +84,16 @@ def _breaches(store: Store, record: Record, lock: Lock | None) -> list[Breach]:
             expected["image"] = lock.image
             found["image"] = str(machine.get("image", "")) or "none"
     breaches = list(check_pins(label, expected, found))
-    policy = store.folder_of(record.run) / record.policy_file
-    if not policy.is_file() or file_digest(policy) != record.policy_sha256:
-        problem = "its policy file is missing or is not the one that was evaluated"
-        breaches.append(
-            Breach(rule="policy", where=label, problem=problem, remedy="move the run's folder away and repeat it")
-        )
+    trained = {"policy": (record.policy_file, record.policy_sha256)}
+    if record.world_model_file:
+        trained["world model"] = (record.world_model_file, record.world_model_sha256)
+    for name, (file, digest) in trained.items():
+        path = store.folder_of(record.run) / file
+        if not path.is_file() or file_digest(path) != digest:
+            problem = f"its {name} file is missing or is not the one that was evaluated"
+            breaches.append(
+                Breach(rule=name, where=label, problem=problem, remedy="move the run's folder away and repeat it")
+            )
     return breaches
 
 

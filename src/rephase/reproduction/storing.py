@@ -128,6 +128,10 @@ class Store:
         """Where the run's policy is, once it is trained."""
         return self.folder_of(run) / "policy.safetensors"
 
+    def world_model_path(self, run: Run) -> Path:
+        """Where the run's own world model is, once it is trained; only where it trains."""
+        return self.folder_of(run) / "world_model.safetensors"
+
     def cohort_path(self, runs: Sequence[Run]) -> Path:
         """Where the state of runs trained together is kept: the same runs in the same order find it again."""
         members = short(digest_of([run.label for run in runs]))

@@ -71,8 +71,8 @@ def trained_policy(folder: Path, project: Path) -> tuple[Record, Callable[[NDArr
     from rephase.environments import SPACES, find_task
     from rephase.plugins.registry import discover
     from rephase.reproduction.composing import build_policy, compose
+    from rephase.reproduction.loading import load_world_model
     from rephase.reproduction.phases import open_phase
-    from rephase.reproduction.training import load_world_model
 
     record = read_record(folder / _RECORD)
     phase = open_phase(record.phase, record.scale, project)
@@ -85,8 +85,11 @@ def trained_policy(folder: Path, project: Path) -> tuple[Record, Callable[[NDArr
             remedy="check out the commit its provenance names",
         )
     composition = compose(phase, discover(phase.manifest.plugins), [record.config])[record.config]
-    source = phase.manifest.configs[record.config].world_model
-    world_model = load_world_model(composition, phase.path_of(source), record.inputs[source])
+    if record.world_model_file:
+        world_model = load_world_model(composition, folder / record.world_model_file, record.world_model_sha256)
+    else:
+        source = phase.manifest.configs[record.config].world_model
+        world_model = load_world_model(composition, phase.path_of(source), record.inputs[source])
     policy = build_policy(composition.policy, world_model.latent_size(), SPACES.action)
     tensors, _ = read_tensors(folder / record.policy_file, record.policy_sha256)
     try:

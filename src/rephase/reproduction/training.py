@@ -6,6 +6,7 @@ Imports torch; `rephase.reproduction.running` imports this only when there is so
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,22 +14,23 @@ from typing import Any
 
 import torch
 from attrs import frozen
-from torch import Tensor, nn
+from torch import Tensor
 
 from rephase.engine.checkpoints import read_tensors, write_tensors
-from rephase.engine.cohort import Cohort, Member
+from rephase.engine.cohort import Cohort, Member, SliceSource
 from rephase.engine.evaluation import episode_seeds, evaluate
 from rephase.environments import SPACES, find_task, make
-from rephase.errors import CheckpointError, RunFailed
+from rephase.environments.tasks import EPISODE_STEPS
+from rephase.errors import RunFailed
 from rephase.manifest import Phase, Run
 from rephase.manifest.record import CurvePoint
 from rephase.manifest.schema import Plan
 from rephase.protocols import BatchedEnvironment, WorldModel
-from rephase.reproduction.composing import Composition, build_policy, build_world_model
+from rephase.reproduction.composing import Composition, build_policy
+from rephase.reproduction.loading import load_start_states, load_transitions, load_world_model, own_world_models
 from rephase.reproduction.stopping import Stopping
-from rephase.reproduction.weights import world_model_tensors
 
-__all__ = ["CohortTraining", "Measured", "Progress", "load_start_states", "load_world_model"]
+__all__ = ["CohortTraining", "Measured", "Progress"]
 
 _CURVE_ROWS = 200
 _GPU_EPOCHS = 10
@@ -65,6 +67,7 @@ class Measured:
         curve: Evaluations, the last included.
         metrics: Columns of training metrics.
         policy: Parameters of the trained policy.
+        world_model: Parameters of the run's own world model; empty where it is frozen.
     """
 
     episode_returns: tuple[float, ...]
@@ -72,6 +75,7 @@ class Measured:
     curve: tuple[CurvePoint, ...]
     metrics: Mapping[str, tuple[float, ...]]
     policy: Mapping[str, Tensor]
+    world_model: Mapping[str, Tensor]
 
 
 class CohortTraining:
@@ -116,23 +120,11 @@ class CohortTraining:
         self._curves: dict[Run, list[CurvePoint]] = {run: [] for run in self.runs}
         self._metrics: list[tuple[int, tuple[Mapping[str, float], ...]]] = []
         self._environments: dict[tuple[str, int], BatchedEnvironment] = {}
+        self._starts: Tensor | None = None
         self._started = time.monotonic()
         self._saved = self._started
         self._first_epoch = 0
-        use = phase.manifest.configs[config]
-        world_model = load_world_model(composition, phase.path_of(use.world_model), inputs[use.world_model])
-        tasks = sorted({run.task for run in self.runs})
-        starts = load_start_states(phase.path_of(use.start_states), inputs[use.start_states], tasks)
-        self.cohort = Cohort(
-            world_model,
-            lambda: build_policy(composition.policy, world_model.latent_size(), SPACES.action),
-            phase.manifest.algorithm,
-            [Member(find_task(run.task).index, run.seed) for run in self.runs],
-            {find_task(task).index: rows for task, rows in starts.items()},
-            SPACES,
-            composition.policy.stackable,
-            device,
-        )
+        self.cohort = _cohort(phase, config, self.runs, composition, inputs, device)
         if checkpoint.exists():
             self._resume()
 
@@ -148,7 +140,7 @@ class CohortTraining:
             Stopped: Somebody asked to stop; the state is saved.
             RunFailed: Every run failed.
         """
-        algorithm, evaluation = self._phase.manifest.algorithm, self._phase.manifest.evaluation
+        algorithm, evaluation = self.cohort.algorithm, self._phase.manifest.evaluation
         stride = max(1, algorithm.epochs // _CURVE_ROWS)
         self._tell()
         while self.cohort.epoch < algorithm.epochs:
@@ -174,9 +166,10 @@ class CohortTraining:
         evaluation = self._phase.manifest.evaluation
         self._tell("evaluating")
         returns = self._evaluate("reward", evaluation.episodes)
+        predicted = self._predicted()
         again = evaluation.plan is Plan.RE_EVALUATE
         plan = self._evaluate("plan", evaluation.episodes) if again else torch.zeros(len(self.runs), 0)
-        self._extend_curves(returns)
+        self._extend_curves(returns, predicted)
         self._tell("evaluated")
         return {
             run: Measured(
@@ -185,6 +178,7 @@ class CohortTraining:
                 curve=tuple(self._curves[run]),
                 metrics=self._columns(at),
                 policy=self.cohort.policy_state(at),
+                world_model=self.cohort.world_model_state(at),
             )
             for at, run in enumerate(self.runs)
             if run not in self.failures
@@ -249,7 +243,11 @@ class CohortTraining:
         seeds = [episode_seeds(run.seed, name, episodes) for run in self.runs]
         environments = {find_task(run.task).index: self._environment(run.task, episodes) for run in self.runs}
 
+        self._starts = None
+
         def act(observation: Tensor) -> Tensor:
+            if self._starts is None:
+                self._starts = observation.clone()
             if self._stopping.is_requested:
                 # Evaluations keep nothing, so what was trained before this one is all there is to save.
                 self._answer_requests()
@@ -263,10 +261,22 @@ class CohortTraining:
             self._environments[task, count] = make(task, count)
         return self._environments[task, count]
 
-    def _extend_curves(self, returns: Tensor) -> None:
-        for run, row in zip(self.runs, returns, strict=True):
+    def _predicted(self) -> list[float | None]:
+        """What each run's own world model promises for the episodes just played; None where it is frozen."""
+        if self._starts is None or not self.cohort.algorithm.finetune_world_model:
+            return [None] * len(self.runs)
+        promised = self.cohort.predicted_return(self._starts, EPISODE_STEPS).mean(1).tolist()
+        return [value if math.isfinite(value) else None for value in promised]
+
+    def _extend_curves(self, returns: Tensor, predicted: Sequence[float | None] = ()) -> None:
+        for at, (run, row) in enumerate(zip(self.runs, returns, strict=True)):
             self._curves[run].append(
-                CurvePoint(epoch=self.cohort.epoch, reward=float(row.mean()), episode_returns=tuple(row.tolist()))
+                CurvePoint(
+                    epoch=self.cohort.epoch,
+                    reward=float(row.mean()),
+                    episode_returns=tuple(row.tolist()),
+                    predicted_return=predicted[at] if predicted else None,
+                )
             )
 
     def _columns(self, at: int) -> dict[str, tuple[float, ...]]:
@@ -283,62 +293,41 @@ class CohortTraining:
         self._report(Progress(self.config, epoch, epochs, left, returns, note))
 
 
-def load_world_model(composition: Composition, path: Path, digest: str) -> WorldModel:
-    """Build a config's world model and give it the parameters in a file.
-
-    Args:
-        composition: The config's parts.
-        path: Safetensors file with one tensor a parameter, or a published ``.pt`` checkpoint.
-        digest: What the file's digest must be.
-
-    Raises:
-        CheckpointError: The file's parameters are not the model's.
-    """
-    model = build_world_model(composition.world_model, SPACES)
-    assert isinstance(model, nn.Module)
-    wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    tensors = world_model_tensors(path, digest, wanted)
-    found = {name: tuple(value.shape) for name, value in tensors.items()}
-    if wrong := sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name)):
-        name = wrong[0]
-        raise CheckpointError(
-            f"{len(wrong)} parameters do not fit the {composition.world_model.offered.offer.name!r} world model, "
-            f"the first: {name} is {found.get(name, 'missing')}, expected {wanted.get(name, 'none of that name')}",
-            where=str(path),
-            remedy="compare the config's world_model.settings with the file",
+def _cohort(
+    phase: Phase,
+    config: str,
+    runs: Sequence[Run],
+    composition: Composition,
+    inputs: Mapping[str, str],
+    device: str,
+) -> Cohort:
+    use, algorithm = phase.manifest.configs[config], phase.algorithm(config)
+    members = [Member(find_task(run.task).index, run.seed) for run in runs]
+    models: WorldModel | list[WorldModel]
+    experience: Mapping[int, Tensor] | Sequence[SliceSource]
+    if algorithm.finetune_world_model:
+        models = own_world_models(phase, config, composition, inputs, [run.seed for run in runs])
+        files = {phase.path_of(name): inputs[name] for name in use.transitions}
+        experience = load_transitions(files, members, algorithm.variants.episode_sampling, algorithm.horizon)
+        size = models[0].latent_size()
+    else:
+        models = load_world_model(composition, phase.path_of(use.world_model), inputs[use.world_model])
+        starts = load_start_states(
+            phase.path_of(use.start_states), inputs[use.start_states], sorted({run.task for run in runs})
         )
-    model.load_state_dict(tensors)
-    return model
-
-
-def load_start_states(path: Path, digest: str, tasks: Sequence[str]) -> dict[str, Tensor]:
-    """Read the observations policies are trained from.
-
-    Args:
-        path: Safetensors file with ``observations`` (n, S) and the task index of each, ``tasks`` (n,).
-        digest: What the file's digest must be.
-        tasks: Names of the tasks wanted.
-
-    Returns:
-        Observations (n, S) float32 by task.
-
-    Raises:
-        CheckpointError: The file is of another shape, or has none of a task.
-    """
-    tensors, _ = read_tensors(path, digest)
-    shapes = {name: tuple(tensors[name].shape) if name in tensors else () for name in ("observations", "tasks")}
-    rows = shapes["tasks"][:1]
-    if len(rows) != 1 or shapes["observations"] != (*rows, SPACES.observation):
-        raise CheckpointError(
-            f"observations are {shapes['observations']} and tasks {shapes['tasks']}, "
-            f"expected (n, {SPACES.observation}) and (n,)",
-            where=str(path),
-            remedy="write both tensors, one row a start state",
-        )
-    found = {task: tensors["observations"][tensors["tasks"] == find_task(task).index].float() for task in tasks}
-    if none := [task for task in tasks if not len(found[task])]:
-        raise CheckpointError(f"no start states of {none[0]!r}", where=str(path), remedy="add some of every task")
-    return found
+        experience = {find_task(task).index: rows for task, rows in starts.items()}
+        size = models.latent_size()
+    return Cohort(
+        models,
+        lambda: build_policy(composition.policy, size, SPACES.action),
+        algorithm,
+        members,
+        experience,
+        SPACES,
+        composition.policy.stackable,
+        device,
+        composition.world_model.stackable,
+    )
 
 
 def _point_values(point: CurvePoint) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from rephase.engine.checkpoints import read_tensors
 from rephase.errors import InputMismatch
 from rephase.manifest.hashing import file_digest
 from rephase.reproduction.datasets import import_dataset, pinned_digests, write_start_states
-from rephase.reproduction.training import load_start_states
+from rephase.reproduction.loading import load_start_states
 
 ROWS = 501
 

@@ -1,0 +1,204 @@
+"""What runs begin from, read out of verified input files: world models, start observations and transitions.
+
+Imports torch; nothing is trained or written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from rephase.engine.checkpoints import read_tensors
+from rephase.engine.cohort import Member, SliceSource
+from rephase.engine.pretraining import EpisodePool
+from rephase.engine.seeding import stream
+from rephase.engine.store import EpisodeStore
+from rephase.environments import SPACES, TASKS, find_task
+from rephase.errors import CheckpointError, InputMismatch
+from rephase.manifest import Phase
+from rephase.manifest.algorithm import Variant
+from rephase.protocols import WorldModel
+from rephase.reproduction.composing import Composition, build_world_model
+from rephase.reproduction.weights import world_model_tensors
+
+__all__ = ["load_start_states", "load_transitions", "load_world_model", "own_world_models"]
+
+_EPISODES = ".safetensors"
+
+
+def own_world_models(
+    phase: Phase, config: str, composition: Composition, inputs: Mapping[str, str], seeds: Sequence[int]
+) -> list[WorldModel]:
+    """One world model for each run of a config that trains it: its input's parameters, or drawn from the run's seed.
+
+    Args:
+        phase: The phase.
+        config: Name of the config.
+        composition: Its parts.
+        inputs: Digest of each input.
+        seeds: Seeds of the runs.
+
+    Raises:
+        CheckpointError: The file's parameters are not the model's.
+    """
+    source = phase.manifest.configs[config].world_model
+    if source:
+        return [load_world_model(composition, phase.path_of(source), inputs[source]) for _ in seeds]
+    models = []
+    for seed in seeds:
+        model = build_world_model(composition.world_model, SPACES)
+        model.initialise(stream(seed, "world-model"))
+        models.append(model)
+    return models
+
+
+def load_world_model(composition: Composition, path: Path, digest: str) -> WorldModel:
+    """Build a config's world model and give it the parameters in a file.
+
+    Args:
+        composition: The config's parts.
+        path: Safetensors file with one tensor a parameter, or a published ``.pt`` checkpoint.
+        digest: What the file's digest must be.
+
+    Raises:
+        CheckpointError: The file's parameters are not the model's.
+    """
+    model = build_world_model(composition.world_model, SPACES)
+    assert isinstance(model, nn.Module)
+    wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    tensors = world_model_tensors(path, digest, wanted)
+    found = {name: tuple(value.shape) for name, value in tensors.items()}
+    if wrong := sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name)):
+        name = wrong[0]
+        raise CheckpointError(
+            f"{len(wrong)} parameters do not fit the {composition.world_model.offered.offer.name!r} world model, "
+            f"the first: {name} is {found.get(name, 'missing')}, expected {wanted.get(name, 'none of that name')}",
+            where=str(path),
+            remedy="compare the config's world_model.settings with the file",
+        )
+    model.load_state_dict(tensors)
+    return model
+
+
+def load_start_states(path: Path, digest: str, tasks: Sequence[str]) -> dict[str, Tensor]:
+    """Read the observations policies are trained from.
+
+    Args:
+        path: Safetensors file with ``observations`` (n, S) and the task index of each, ``tasks`` (n,).
+        digest: What the file's digest must be.
+        tasks: Names of the tasks wanted.
+
+    Returns:
+        Observations (n, S) float32 by task.
+
+    Raises:
+        CheckpointError: The file is of another shape, or has none of a task.
+    """
+    tensors, _ = read_tensors(path, digest)
+    shapes = {name: tuple(tensors[name].shape) if name in tensors else () for name in ("observations", "tasks")}
+    rows = shapes["tasks"][:1]
+    if len(rows) != 1 or shapes["observations"] != (*rows, SPACES.observation):
+        raise CheckpointError(
+            f"observations are {shapes['observations']} and tasks {shapes['tasks']}, "
+            f"expected (n, {SPACES.observation}) and (n,)",
+            where=str(path),
+            remedy="write both tensors, one row a start state",
+        )
+    found = {task: tensors["observations"][tensors["tasks"] == find_task(task).index].float() for task in tasks}
+    if none := [task for task in tasks if not len(found[task])]:
+        raise CheckpointError(f"no start states of {none[0]!r}", where=str(path), remedy="add some of every task")
+    return found
+
+
+def load_transitions(
+    files: Mapping[Path, str], members: Sequence[Member], sampling: Variant, horizon: int
+) -> list[SliceSource]:
+    """Where each run draws slices of its own task from.
+
+    Args:
+        files: Digest of each file: safetensors files with the episodes of one task (``observations`` (E, T+1, S),
+            ``actions`` (E, T, A), ``rewards`` (E, T) and the index of the ``task`` as metadata), or the index of a
+            store that ``rephase import-dataset`` wrote.
+        members: The runs.
+        sampling: Whether each run redraws its episodes with replacement first, as the logged code did.
+        horizon: Steps H of a slice.
+
+    Returns:
+        One source a run.
+
+    Raises:
+        InputMismatch: A file is not the one that was pinned.
+        CheckpointError: A file holds no episodes of that shape, or there are none of a task.
+        DatasetError: A store is damaged.
+    """
+    stores = [_store(path, digest) for path, digest in files.items() if path.suffix != _EPISODES]
+    episodes = dict(_episodes(path, digest, horizon) for path, digest in files.items() if path.suffix == _EPISODES)
+    return [_source(member, stores, episodes, sampling, ", ".join(map(str, files))) for member in members]
+
+
+class _StoreSlices:
+    """Some episodes of one task of a store."""
+
+    def __init__(self, store: EpisodeStore, task: int, among: Tensor) -> None:
+        self._store = store
+        self._task = task
+        self._among = among
+
+    def draw(self, count: int, horizon: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Draw observations (H+1, B, S), actions (H, B, A), rewards (H, B) and task indices (B,)."""
+        drawn = self._store.slices(self._task, count, horizon, generator, self._among)
+        return drawn.observations, drawn.actions, drawn.rewards, drawn.task
+
+
+def _source(
+    member: Member,
+    stores: Sequence[EpisodeStore],
+    episodes: Mapping[int, tuple[Tensor, Tensor, Tensor]],
+    sampling: Variant,
+    where: str,
+) -> SliceSource:
+    task, generator = member.task, stream(member.seed, "episodes")
+    for store in stores:
+        if task in store.tasks:
+            return _StoreSlices(store, task, store.sampled(task, sampling, generator))
+    if task not in episodes:
+        raise CheckpointError(
+            f"no episodes of {TASKS[task].name!r}", where=where, remedy="name an input of every task in 'transitions'"
+        )
+    observations, actions, rewards = episodes[task]
+    if sampling is Variant.AS_LOGGED:
+        chosen = torch.randint(len(rewards), (len(rewards),), generator=generator)
+        observations, actions, rewards = observations[chosen], actions[chosen], rewards[chosen]
+    return EpisodePool({task: observations}, {task: actions}, {task: rewards})
+
+
+def _store(path: Path, digest: str) -> EpisodeStore:
+    store = EpisodeStore(path.parent)
+    if store.digest != digest:
+        raise InputMismatch(f"is {store.digest}, expected {digest}", where=str(path), remedy="import the dataset again")
+    return store
+
+
+def _episodes(path: Path, digest: str, horizon: int) -> tuple[int, tuple[Tensor, Tensor, Tensor]]:
+    tensors, metadata = read_tensors(path, digest)
+    names = ("observations", "actions", "rewards")
+    shapes = [tuple(tensors[name].shape) if name in tensors else () for name in names]
+    count, steps = shapes[2] if len(shapes[2]) == 2 else (0, 0)
+    expected = [(count, steps + 1, SPACES.observation), (count, steps, SPACES.action), (count, steps)]
+    task = metadata.get("task", "")
+    if shapes != expected or not count or not task.isdecimal() or int(task) >= SPACES.tasks:
+        raise CheckpointError(
+            f"task {task!r} with observations {shapes[0]}, actions {shapes[1]} and rewards {shapes[2]}, expected a "
+            f"task's index with (E, T+1, {SPACES.observation}), (E, T, {SPACES.action}) and (E, T)",
+            where=str(path),
+            remedy="write whole episodes of one task",
+        )
+    if steps < horizon:
+        raise CheckpointError(
+            f"episodes of {steps} steps hold no stretch of {horizon}", where=str(path), remedy="shorten the horizon"
+        )
+    observations, actions, rewards = (tensors[name].float() for name in names)
+    return int(task), (observations, actions, rewards)

@@ -1,0 +1,187 @@
+"""A miniature phase whose runs train world models of their own from episodes: run, stopped, gone on, checked."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from fakes.projects import make_project
+
+from rephase.cli.main import main
+from rephase.engine.checkpoints import read_tensors
+from rephase.engine.cohort import Member
+from rephase.errors import CheckpointError, ManifestError
+from rephase.manifest import read_phase
+from rephase.manifest.algorithm import Variant
+from rephase.manifest.hashing import file_digest
+from rephase.manifest.record import read_record
+from rephase.reproduction.loading import load_transitions
+from rephase.reproduction.trained import find_run, trained_policy
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose phase is complete and recorded."""
+    folder = make_project(tmp_path_factory.mktemp("project"), trains_world_model=True)
+    assert main(["run", "phase3", "--project", str(folder), "--threads", "1"]) == 0
+    assert main(["record", "phase3", "--project", str(folder)]) == 0
+    return folder
+
+
+def test_every_run_keeps_a_world_model_of_its_own_and_its_record_says_so(project: Path) -> None:
+    records = [read_record(path) for path in sorted(project.glob("runs/**/record.json"))]
+    files = [next(project.glob(f"runs/*/{record.run.label}")) / record.world_model_file for record in records]
+
+    assert len(records) == 8
+    assert [record.world_model_sha256 for record in records] == [file_digest(path) for path in files]
+    assert len({record.world_model_sha256 for record in records}) == 8
+    for record in records:
+        assert {"dynamics_loss", "reward_loss", "wm_grad_norm"} <= record.metrics.keys()
+        assert sorted(record.inputs) == ["cheetah-run", "reacher-easy"]
+        assert record.resolved["roles"] == {
+            "start_states": "",
+            "transitions": "reacher-easy cheetah-run",
+            "world_model": "",
+        }
+        assert record.curve[-1].predicted_return == pytest.approx(0, abs=1e-3)
+
+
+def test_the_phase_judged_against_itself_passes_until_a_world_model_is_swapped(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", "phase3", "--project", str(project)]) == 0
+    model = next(project.glob("runs/**/baseline/reacher-easy/seed-1/world_model.safetensors"))
+    whole = model.read_bytes()
+    model.write_bytes(whole[:-1])
+    try:
+        assert main(["check", "phase3", "--project", str(project)]) == 5
+    finally:
+        model.write_bytes(whole)
+
+    assert "its world model file is missing or is not the one that was evaluated" in capsys.readouterr().out
+
+
+def test_a_trained_policy_acts_in_the_world_model_it_was_trained_with(project: Path) -> None:
+    record, act = trained_policy(find_run("flowpolicy/cheetah-run/seed-2", project / "runs"), project)
+    rows = torch.rand(3, 24, generator=torch.Generator().manual_seed(0)).numpy()
+
+    assert record.world_model_file == "world_model.safetensors"
+    assert act(rows).shape == (3, 6)
+
+
+def test_a_stopped_phase_goes_on_to_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rephase.reproduction import training
+
+    project = make_project(tmp_path, tasks=("reacher-easy",), epochs=6, trains_world_model=True)
+    words = ["run", "phase3", "--project", str(project), "--config", "baseline", "--threads", "1"]
+    assert main([*words, "--runs", str(tmp_path / "undisturbed")]) == 0
+    advance = training.Cohort.advance
+
+    def interrupted(self: training.Cohort, epochs: int) -> None:
+        if self.epoch == 4:
+            raise KeyboardInterrupt
+        advance(self, epochs)
+
+    monkeypatch.setattr(training.Cohort, "advance", interrupted)
+    assert main([*words, "--checkpoint-seconds", "0"]) == 130
+    monkeypatch.setattr(training.Cohort, "advance", advance)
+    assert main(words) == 0
+
+    for name in ("policy", "world_model"):
+        expected = sorted(tmp_path.glob(f"undisturbed/**/{name}.safetensors"))
+        found = sorted(project.glob(f"runs/**/{name}.safetensors"))
+        assert len(expected) == len(found) == 2
+        assert [file_digest(path) for path in expected] == [file_digest(path) for path in found]
+    assert all(read_record(path).resumed for path in project.glob("runs/**/record.json"))
+
+
+def test_runs_that_start_from_weights_start_from_all_of_them(tmp_path: Path) -> None:
+    project = make_project(tmp_path, tasks=("reacher-easy",), epochs=1, trains_world_model=True)
+    manifest = project / "reproductions/phase3/embedded.toml"
+    still = "finetune_world_model = true\nmodel_lr = 1e-12\nfinal_lr = 0.0"
+    text = manifest.read_text().replace('world_model = ""', 'world_model = "world-model"')
+    manifest.write_text(text.replace("finetune_world_model = true", still))
+    assert main(["run", "phase3", "--project", str(project), "--config", "baseline", "--threads", "1"]) == 0
+
+    weights, _ = read_tensors(project / "reproductions/embedded/world_model.safetensors")
+    for path in project.glob("runs/**/world_model.safetensors"):
+        found, _ = read_tensors(path)
+        assert found.keys() == weights.keys()
+        assert all(torch.allclose(found[name], weights[name], atol=1e-9) for name in weights)
+
+
+def test_as_logged_a_run_redraws_its_episodes_and_corrected_it_uses_each(project: Path) -> None:
+    path = project / "reproductions/embedded/episodes-reacher-easy.safetensors"
+    held = read_tensors(path)[0]["rewards"]
+    member = Member(4, 3)
+
+    def seen(sampling: Variant) -> set[int]:
+        [source] = load_transitions({path: file_digest(path)}, [member], sampling, 6)
+        rewards = source.draw(500, 6, torch.Generator().manual_seed(0))[2]
+        return {int((held == row).all(1).nonzero()) for row in rewards.T}
+
+    assert seen(Variant.CORRECTED) == {0, 1, 2}
+    assert len(seen(Variant.AS_LOGGED)) < 3
+
+
+def test_mistakes_about_transitions_are_told_apart(project: Path) -> None:
+    path = project / "reproductions/embedded/episodes-reacher-easy.safetensors"
+    files = {path: file_digest(path)}
+    with pytest.raises(CheckpointError, match="episodes of 6 steps hold no stretch of 7; shorten the horizon"):
+        load_transitions(files, [Member(4, 1)], Variant.CORRECTED, 7)
+    with pytest.raises(CheckpointError, match="no episodes of 'walker-stand'; name an input of every task"):
+        load_transitions(files, [Member(0, 1)], Variant.CORRECTED, 2)
+    starts = project / "reproductions/embedded/start_states.safetensors"
+    with pytest.raises(CheckpointError, match=re.escape("task '' with observations (16, 24), actions () and rewards")):
+        load_transitions({starts: file_digest(starts)}, [Member(0, 1)], Variant.CORRECTED, 2)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        (
+            'transitions = ["reacher-easy", "cheetah-run"]',
+            "",
+            "configs.baseline.transitions: the world model trains, and on nothing; name inputs that hold episodes",
+        ),
+        (
+            'transitions = ["reacher-easy", ',
+            'transitions = ["reacher-eazy", ',
+            "configs.baseline.transitions[0]: unknown input 'reacher-eazy'; did you mean 'reacher-easy'?",
+        ),
+        (
+            'start_states = ""',
+            'start_states = ""\nalgorithm = { "variants.rewardloss" = "corrected" }',
+            "configs.baseline.algorithm.variants.rewardloss: unknown key; did you mean 'reward_loss'?",
+        ),
+        (
+            "finetune_world_model = true",
+            "finetune_world_model = false",
+            "configs.baseline.world_model: no weights, and nothing trains them; name an input",
+        ),
+    ],
+)
+def test_manifests_that_cannot_be_trained_are_refused(project: Path, old: str, new: str, problem: str) -> None:
+    text = (project / "reproductions/phase3/embedded.toml").read_text()
+    assert old in text
+    path = project / "reproductions/phase3/wrong.toml"
+    path.write_text(text.replace(old, new))
+    with pytest.raises(ManifestError) as caught:
+        read_phase(path)
+
+    assert problem in [str(one) for one in caught.value.problems]
+
+
+def test_a_configuration_may_be_trained_otherwise_than_its_phase(project: Path) -> None:
+    text = (project / "reproductions/phase3/embedded.toml").read_text()
+    path = project / "reproductions/phase3/otherwise.toml"
+    own = 'start_states = ""\nalgorithm = { "variants.reward_loss" = "corrected", epochs = 7 }'
+    path.write_text(text.replace('start_states = ""', own, 1))
+    before, after = read_phase(project / "reproductions/phase3/embedded.toml"), read_phase(path)
+
+    assert after.algorithm("baseline").variants.reward_loss is Variant.CORRECTED
+    assert (after.algorithm("baseline").epochs, after.algorithm("flowpolicy").epochs) == (7, 2)
+    assert after.config_digest("baseline") != before.config_digest("baseline")
+    assert after.config_digest("flowpolicy") == before.config_digest("flowpolicy")
