@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="only runs of this seed")
     parser.add_argument("--extend", action="store_true", help="also the seeds declared for an inconclusive phase")
     parser.add_argument("--device", default="", help="cpu or cuda (default: cuda at the logged scale, cpu otherwise)")
-    parser.add_argument("--threads", type=int, default=0, help="threads of one operation (default: torch's choice)")
+    parser.add_argument(
+        "--threads", type=int, default=0, help="threads of one process (default: 1 on a CPU at the embedded scale)"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=0, help="configs trained side by side (default: one a core at the embedded scale)"
+    )
     parser.add_argument("--checkpoint-seconds", type=float, default=30.0, help="time between checkpoints (default: 30)")
 
 
@@ -39,6 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         0 when every run asked for is complete, 3 when one failed or is held by another process.
     """
+    from rephase.reproduction.parallel import run_side_by_side
     from rephase.reproduction.running import prepare, run_all
 
     phase = phase_of(arguments)
@@ -47,16 +54,26 @@ def run(arguments: argparse.Namespace) -> int:
     scale = phase.manifest.scale
     tell(f"{phase.manifest.phase} at the {scale} scale: {phase.manifest.not_this or 'exactly what the log ran'}")
     tell(f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} in {store.folder}")
+    device = arguments.device or ("cuda" if scale == "logged" else "cpu")
+    # One thread a process: small matrices gain little from more, and the numbers then depend on nothing but the seed.
+    is_small = scale == "embedded" and device == "cpu"
+    threads = arguments.threads or (1 if is_small else 0)
     workshop = prepare(
         store,
-        project_of(arguments) if not arguments.phase.endswith(".toml") else phase.file.parent,
+        phase.file.parent if arguments.phase.endswith(".toml") else project_of(arguments),
         runs,
-        device=arguments.device or ("cuda" if scale == "logged" else "cpu"),
-        threads=arguments.threads,
+        device=device,
+        threads=threads,
         checkpoint_seconds=arguments.checkpoint_seconds,
     )
     tell(f"{len(workshop.inputs)} inputs verified: " + ", ".join(sorted(workshop.inputs)))
-    ran = run_all(workshop, runs, _Meter(phase).show, tell)
+    jobs = arguments.jobs or (os.cpu_count() or 1 if is_small else 1)
+    left = {run.config for run in runs if not store.is_completed(run)}
+    show = _Meter(phase).show
+    if min(jobs, len(left)) > 1:
+        ran = run_side_by_side(workshop, runs, show, tell, jobs, threads)
+    else:
+        ran = run_all(workshop, runs, show, tell)
     emit(arguments, _data(phase, ran), _text(ran))
     return 3 if ran.failed or ran.elsewhere else 0
 
@@ -70,20 +87,20 @@ def _chosen(arguments: argparse.Namespace, phase: Phase) -> tuple[Run, ...]:
 
 
 class _Meter:
-    """Prints progress now and then, and at once when there is a note or a new return."""
+    """Prints progress of each config now and then, and at once when there is a note or a new return."""
 
     def __init__(self, phase: Phase) -> None:
         self._tasks = phase.manifest.tasks
-        self._last = 0.0
-        self._seen: Any = None
+        self._last: dict[str, tuple[float, Any]] = {}
 
     def show(self, progress: Progress) -> None:
         """Print one line, unless the last one is recent and nothing but the epoch changed."""
         now = time.monotonic()
-        news = (progress.config, progress.note, dict(progress.returns))
-        if now - self._last < _SECONDS_BETWEEN_LINES and news == self._seen:
+        news = (progress.note, dict(progress.returns))
+        before, known = self._last.get(progress.config, (0.0, None))
+        if now - before < _SECONDS_BETWEEN_LINES and news == known:
             return
-        self._last, self._seen = now, news
+        self._last[progress.config] = (now, news)
         words = [f"{progress.config}: epoch {progress.epoch}/{progress.epochs}"]
         if progress.note:
             words.append(progress.note)

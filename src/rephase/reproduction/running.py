@@ -12,12 +12,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from rephase.errors import CannotRunHere, RephaseError, RunFailed
 from rephase.manifest import Phase, Run
 from rephase.manifest.hashing import short
-from rephase.manifest.lock import Lock
 from rephase.manifest.record import Record
 from rephase.plugins.registry import Source, discover
 from rephase.reproduction.composing import Composition, compose
@@ -150,7 +149,7 @@ def run_all(
     wanted = [run for run in runs if run not in skipped]
     if not wanted:
         return Ran(skipped=skipped, seconds=time.monotonic() - began)
-    _pin(store, make_lock(workshop.phase, workshop.inputs, workshop.sources))
+    store.pin(make_lock(workshop.phase, workshop.inputs, workshop.sources))
     completed: list[Run] = []
     elsewhere: list[Run] = []
     failed: dict[Run, str] = {}
@@ -170,15 +169,6 @@ def run_all(
         failed=failed,
         seconds=time.monotonic() - began,
     )
-
-
-def _pin(store: Store, now: Lock) -> None:
-    """Write the lock, or add what it did not know yet; what it knows is never changed."""
-    earlier = store.lock()
-    if earlier is None:
-        store.write_lock(now)
-    elif missing := {name: digest for name, digest in now.inputs.items() if name not in earlier.inputs}:
-        store.write_lock(evolve(earlier, inputs={**earlier.inputs, **missing}))
 
 
 def _run_cohort(

@@ -271,9 +271,19 @@ class Store:
         """What the phase resolved to when its first run began; None before."""
         return read_lock(self.folder / "lock.json")
 
-    def write_lock(self, lock: Lock) -> None:
-        """Write down what the phase resolved to."""
-        write_atomically(self.folder / "lock.json", format_lock(lock))
+    def pin(self, now: Lock) -> None:
+        """Write down what the phase resolved to, or add inputs nobody knew yet; what is known is never changed.
+
+        Args:
+            now: What it resolves to in this process.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / ".lock.json.held").open("a") as stream:
+            fcntl.flock(stream.fileno(), fcntl.LOCK_EX)
+            earlier = self.lock()
+            pinned = evolve(earlier, inputs={**now.inputs, **earlier.inputs}) if earlier else now
+            if pinned != earlier:
+                write_atomically(self.folder / "lock.json", format_lock(pinned))
 
     def summary(self, extended: bool = False) -> list[dict[str, Any]]:
         """State of every run as plain values, in the phase's order; a run nobody asked for has an empty state."""

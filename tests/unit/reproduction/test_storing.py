@@ -13,6 +13,7 @@ from fakes.projects import make_project
 
 from rephase.errors import InvalidRecord
 from rephase.manifest import Run
+from rephase.manifest.lock import Lock
 from rephase.manifest.record import Record
 from rephase.reproduction.phases import open_phase
 from rephase.reproduction.storing import RunState, State, Store, write_atomically
@@ -153,6 +154,17 @@ def test_a_completed_run_is_not_claimed(store: Store) -> None:
 def test_the_same_runs_find_their_common_state(store: Store) -> None:
     assert store.cohort_path([RUN, OTHER]) == store.cohort_path([RUN, OTHER])
     assert store.cohort_path([RUN, OTHER]) != store.cohort_path([RUN])
+
+
+def test_what_is_pinned_stays_and_what_is_new_is_added(store: Store) -> None:
+    first = Lock(
+        phase="phase3", scale="embedded", manifest_digest="d", configs={}, inputs={"a": "1"}, plugins={"p": "1.0"}
+    )
+
+    store.pin(first)
+    store.pin(evolve(first, inputs={"a": "2", "b": "3"}, plugins={"p": "2.0"}))
+
+    assert store.lock() == evolve(first, inputs={"a": "1", "b": "3"})
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
