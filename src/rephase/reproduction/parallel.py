@@ -1,0 +1,208 @@
+"""Running the configs of a phase side by side, one process each, on the cores of one machine.
+
+Each process does what `rephase.reproduction.running.run_all` does for the runs of one config, so that what is kept,
+what is resumed and what a signal does are the same. Results do not depend on how many processes there are, because
+each computes with its own fixed number of threads.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import queue
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing.context import SpawnProcess
+from multiprocessing.queues import Queue
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from rephase.errors import CannotRunHere, RephaseError
+from rephase.manifest import Run, read_phase
+from rephase.reproduction.running import Ran, Workshop, prepare, run_all
+from rephase.reproduction.stopping import Stopped, Stopping
+from rephase.reproduction.storing import Store
+
+if TYPE_CHECKING:
+    from rephase.reproduction.training import Progress
+
+__all__ = ["run_side_by_side"]
+
+_LISTEN_SECONDS = 0.2
+_PR_SET_PDEATHSIG = 1
+
+
+@frozen
+class _Order:
+    """What one process is to do, in values that travel."""
+
+    manifest: Path
+    runs_folder: Path
+    project: Path
+    runs: tuple[Run, ...]
+    device: str
+    threads: int
+    checkpoint_seconds: float
+
+
+@frozen
+class _End:
+    """How one process ended: what it did, or why it could not."""
+
+    config: str
+    ran: Ran | None = None
+    error: RephaseError | None = None
+    was_stopped: bool = False
+
+
+def run_side_by_side(
+    workshop: Workshop,
+    runs: Sequence[Run],
+    report: Callable[[Progress], None],
+    say: Callable[[str], None],
+    processes: int,
+    threads: int,
+) -> Ran:
+    """Run the configs of a phase in processes of their own.
+
+    Args:
+        workshop: The phase, prepared.
+        runs: The runs wanted.
+        report: Called with every progress of every process.
+        say: Called with every line worth saying besides.
+        processes: How many configs at a time.
+        threads: Threads of each process.
+
+    Returns:
+        What was done, all configs together.
+
+    Raises:
+        Stopped: Somebody asked to stop; every process has saved.
+        RephaseError: The first error of a process; the others have ended too.
+    """
+    began = time.monotonic()
+    store = workshop.store
+    waiting = [
+        _Order(
+            store.phase.file,
+            store.folder.parent,
+            workshop.project,
+            tuple(run for run in runs if run.config == config),
+            workshop.device,
+            threads,
+            workshop.checkpoint_seconds,
+        )
+        for config in workshop.compositions
+    ]
+    context = multiprocessing.get_context("spawn")
+    messages: Queue[Any] = context.Queue()
+    working: dict[str, SpawnProcess] = {}
+    ends: list[_End] = []
+    told: set[str] = set()
+    with Stopping() as stopping:
+        while working or (waiting and not stopping.is_requested and not any(end.error for end in ends)):
+            while waiting and len(working) < processes and not stopping.is_requested:
+                order = waiting.pop(0)
+                process = context.Process(target=_work, args=(order, messages, os.getpid()))
+                process.start()
+                working[order.runs[0].config] = process
+            _forward(stopping, working, told)
+            message = _next(messages)
+            if isinstance(message, _End):
+                working.pop(message.config).join()
+                ends.append(message)
+            elif isinstance(message, str):
+                say(message)
+            elif message is not None:
+                report(message)
+            ends += _died(working, messages)
+        stopping.stop_if_requested()
+    for end in ends:
+        if end.error is not None:
+            raise end.error
+        if end.was_stopped:
+            raise Stopped(signal.SIGTERM)
+    return _together([end.ran for end in ends if end.ran is not None], time.monotonic() - began)
+
+
+def _work(order: _Order, messages: Queue[Any], parent: int) -> None:
+    """Do one order; runs in a process of its own."""
+    _die_with(parent)
+    config = order.runs[0].config
+    try:
+        workshop = prepare(
+            Store(order.runs_folder, read_phase(order.manifest)),
+            order.project,
+            order.runs,
+            device=order.device,
+            threads=order.threads,
+            checkpoint_seconds=order.checkpoint_seconds,
+        )
+        end = _End(config, run_all(workshop, order.runs, messages.put, messages.put))
+    except KeyboardInterrupt:
+        end = _End(config, was_stopped=True)
+    except RephaseError as error:
+        # Errors with arguments of their own do not travel; their text, place and exit code do.
+        plain = RephaseError(error.problem, where=error.where, remedy=error.remedy)
+        plain.exit_code = error.exit_code  # type: ignore[misc]
+        end = _End(config, error=plain)
+    messages.put(end)
+
+
+def _die_with(parent: int) -> None:
+    """Keep the terminal's Ctrl-C from reaching this process twice, and end when the parent is killed."""
+    os.setsid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the line above took effect
+        os._exit(1)
+
+
+def _forward(stopping: Stopping, working: dict[str, SpawnProcess], told: set[str]) -> None:
+    """Pass requests on, each stop once: a second one would not let a process save."""
+    save = stopping.take_save_request()
+    for config, process in working.items():
+        if stopping.is_requested and config not in told and process.pid:
+            told.add(config)
+            os.kill(process.pid, signal.SIGTERM)
+        elif save and process.pid:
+            os.kill(process.pid, signal.SIGUSR1)
+
+
+def _next(messages: Queue[Any]) -> Any:
+    try:
+        return messages.get(timeout=_LISTEN_SECONDS)
+    except queue.Empty:
+        return None
+
+
+def _died(working: dict[str, SpawnProcess], messages: Queue[Any]) -> list[_End]:
+    """Processes that ended without a last word, such as those the system killed for memory."""
+    found = []
+    for config, process in list(working.items()):
+        if process.exitcode not in (None, 0) and messages.empty():
+            del working[config]
+            error = CannotRunHere(
+                f"the process of {config} ended with {process.exitcode}",
+                remedy="look at its last lines, or run with --jobs 1",
+            )
+            found.append(_End(config, error=error))
+    return found
+
+
+def _together(parts: Sequence[Ran], seconds: float) -> Ran:
+    failed: dict[Run, str] = {}
+    for part in parts:
+        failed |= part.failed
+    return Ran(
+        completed=tuple(run for part in parts for run in part.completed),
+        skipped=tuple(run for part in parts for run in part.skipped),
+        elsewhere=tuple(run for part in parts for run in part.elsewhere),
+        failed=failed,
+        seconds=seconds,
+    )
