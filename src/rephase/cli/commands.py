@@ -49,4 +49,5 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("submit", "rephase.cli.submit", "Hand a phase to a SLURM queue, with a check when it has ended."),
     Command("image", "rephase.cli.image", "Build, verify or show the container image that runs are made in."),
+    Command("export", "rephase.cli.export", "Export the completed runs of a phase as an RO-Crate."),
 )
