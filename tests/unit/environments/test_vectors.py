@@ -1,6 +1,7 @@
 import json
 import shutil
 
+import mujoco
 import numpy as np
 import pytest
 
@@ -32,8 +33,9 @@ def test_the_shipped_file_of_every_task_is_reproduced(name, golden):
 
     assert failed(checks) == []
     assert {check.quantity.split("/")[0] for check in checks} >= {"reset", "trajectory", "steps", "probe_obs64", name}
-    # States are held to far more than the tolerance: this is the same physics, not similar physics.
-    assert max(check.max_abs for check in checks if "state_q" in check.quantity) < 1e-12
+    if mujoco.__version__ == meta_of(golden)["versions"]["mujoco"]:
+        # States are held to far more than the tolerance: this is the same physics, not similar physics.
+        assert max(check.max_abs for check in checks if "state_q" in check.quantity) < 1e-12
 
 
 def test_rewards_that_are_only_0_or_1_are_compared_exactly(golden):
