@@ -185,11 +185,12 @@ def _run_cohort(
     store, phase = workshop.store, workshop.phase
     attempts = {run: _attempts(store, run) + 1 for run in runs}
     epochs = phase.algorithm(config).epochs
+    origin = provenance(workshop.sources, workshop.project)
     for run in runs:
-        store.write_state(run, RunState(state=State.RUNNING, attempt=attempts[run], epochs=epochs))
+        state = RunState(state=State.RUNNING, attempt=attempts[run], epochs=epochs, job=origin["job"])
+        store.write_state(run, state)
     training: CohortTraining | None = None
     checkpoint = store.cohort_path(runs)
-    origin = provenance(workshop.sources, workshop.project)
     try:
         training = CohortTraining(
             phase,

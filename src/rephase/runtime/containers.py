@@ -53,7 +53,7 @@ class Bind:
     writable: bool = False
 
     def __attrs_post_init__(self) -> None:
-        _plain(self.path, "bind")
+        _plain(self.path, "a bind")
 
     @property
     def text(self) -> str:
@@ -78,8 +78,8 @@ class Container:
     cwd: Path = Path("/")
 
     def __attrs_post_init__(self) -> None:
-        _plain(self.image, "image")
-        _plain(self.cwd, "folder to start in")
+        _plain(self.image, "an image")
+        _plain(self.cwd, "a folder to start in")
         if not is_digest(self.digest):
             raise UsageError(
                 f"{self.digest!r} is no digest", where=str(self.image), remedy="write sha256: and 64 hex digits"
@@ -132,6 +132,6 @@ def container_environment(container: Container, environ: Mapping[str, str]) -> d
 def _plain(path: Path, what: str) -> None:
     if not _PLAIN_PATH.fullmatch(str(path)):
         raise UsageError(
-            f"{str(path)!r} cannot be a {what}: a comma, a colon or a control character, or not absolute",
+            f"{str(path)!r} cannot be the path of {what}: a comma, a colon or a control character, or not absolute",
             remedy="move it to a folder with a plain name",
         )
