@@ -23,6 +23,7 @@ nox.options.error_on_missing_interpreters = True
 
 ROOT = Path(__file__).parent
 PLUGINS = ["rephase-mlp", "rephase-flow", "rephase-euler", "rephase-rk"]
+OPTIONAL = ["rephase-torchdiffeq"]
 GROUPS = nox.project.load_toml("pyproject.toml")["dependency-groups"]
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 INCONCLUSIVE = 4
@@ -32,7 +33,8 @@ INCONCLUSIVE = 4
 def tests(session: nox.Session) -> None:
     """Unit, functional, architecture and plugin tests on a CPU: the README's test command."""
     _install(session, "run,report,gym,render,cluster,hub,testing", *GROUPS["test"], *GROUPS["floors"])
-    words = session.posargs or ["tests", *(f"plugins/{name}/tests" for name in PLUGINS)]
+    session.install("-c", "constraints.txt", *(f"./plugins/{name}" for name in OPTIONAL))
+    words = session.posargs or ["tests", *(f"plugins/{name}/tests" for name in PLUGINS + OPTIONAL)]
     session.run("python", "-m", "pytest", "-q", *words, env=_quiet())
 
 

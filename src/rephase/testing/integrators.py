@@ -121,10 +121,11 @@ class IntegratorConformance(OfferConformance):
         def end(x: Tensor, rate: Tensor) -> Tensor:
             return integrate(integrator, lambda y, tau: rate * torch.sin(y + float(tau)), x, 2)
 
-        tolerance = 1e-3 if integrator.evaluations_per_step() is None else 1e-6
-        assert torch.autograd.gradcheck(end, (x, rate), atol=tolerance, rtol=tolerance, raise_exception=False), (
-            "gradients do not match finite differences"
-        )
+        # A method that chooses its own steps is only as smooth as its tolerance, so it is probed more coarsely.
+        eps, tolerance = (1e-3, 1e-2) if integrator.evaluations_per_step() is None else (1e-6, 1e-6)
+        assert torch.autograd.gradcheck(
+            end, (x, rate), eps=eps, atol=tolerance, rtol=tolerance, raise_exception=False
+        ), "gradients do not match finite differences"
 
     def test_stacks_or_says_so(self, integrator: Integrator, offer: Offer) -> None:
         """Where the offer says stackable, many states under vmap give what each gives alone."""

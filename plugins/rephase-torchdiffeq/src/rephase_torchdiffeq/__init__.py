@@ -1,0 +1,1 @@
+"""Adaptive integrators of the torchdiffeq library, as a rephase plugin."""
