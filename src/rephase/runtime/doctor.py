@@ -72,7 +72,7 @@ def examine(runs: Path) -> tuple[Finding, ...]:
         _package("torch", "2.11", "rephase[run]"),
         _gpu(machine),
         _package("mujoco", "3.3.7", "rephase[run]"),
-        _package("dm_control", "1.0.31", "rephase[run]", module="dm_control.suite"),
+        _package("dm_control", "1.0.34", "rephase[run]", module="dm_control.suite"),
         _package("safetensors", "0.5", "rephase[run]"),
         _plugins(),
         _folder(runs),
