@@ -72,9 +72,11 @@ def reproduce_phase3(session: nox.Session) -> None:
 
 @nox.session
 def vectors(session: nox.Session) -> None:
-    """The reference vectors, recomputed by the installed parts (-- DIR for other files than the ones in tests/data)."""
+    """All reference files, recomputed by the installed parts in both types (-- DIR for others than those in tests/data)."""
     _install(session, "run")
-    session.run("rephase", "vectors", *(session.posargs or ["tests/data/reference"]), env=_quiet())
+    shipped = [["tests/data/reference", "--dtype", dtype] for dtype in ("float64", "float32")]
+    for words in [session.posargs] if session.posargs else [*shipped, ["tests/data/environments"]]:
+        session.run("rephase", "vectors", *words, env=_quiet())
 
 
 @nox.session
