@@ -1,0 +1,1 @@
+"""A one-step mean-flow policy, as a rephase plugin."""
