@@ -1,7 +1,8 @@
-"""Mish from one sigmoid: the same function as torch's, for CPUs, in a third of the time.
+"""Mish and the softmax of small groups: the same functions as torch's, on CPUs several times as fast.
 
-torch computes x tanh(log(1 + exp x)) with a logarithm and a hyperbolic tangent an entry, once for the value and once
-more for the gradient; at small sizes that is a third of an update. On other devices torch's own is used.
+torch computes Mish, x tanh(log(1 + exp x)), with a logarithm and a hyperbolic tangent an entry, once for the value and
+once more for the gradient; at small sizes that is a third of an update. Its softmax of eight entries at a time spends
+most of its time between the groups. On other devices torch's own are used.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (the field's usual name)
 from torch import Tensor, nn
 
-__all__ = ["Mish", "mish", "mish_with_slope"]
+__all__ = ["Mish", "group_softmax", "mish", "mish_with_slope"]
 
 
 class Mish(nn.Module):
@@ -48,6 +49,12 @@ def mish_with_slope(x: Tensor) -> tuple[Tensor, Tensor]:
     return share.mul_(x), slope
 
 
+def group_softmax(x: Tensor, group: int) -> Tensor:
+    """Softmax within consecutive groups of the last axis of (..., L), for CPUs."""
+    value: Tensor = _GroupSoftmax.apply(x, group)  # type: ignore[no-untyped-call]
+    return value
+
+
 def _share(sigmoid: Tensor) -> Tensor:
     """tanh(log(1 + exp x)) from sigmoid(x), in the sigmoid's place."""
     sigmoid.mul_(2 - sigmoid)
@@ -79,3 +86,29 @@ class _Mish(torch.autograd.Function):
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None], x: Tensor) -> Any:
         return _Mish.apply(x), (in_dims[0], in_dims[0])  # type: ignore[no-untyped-call]
+
+
+class _GroupSoftmax(torch.autograd.Function):
+    """One pass for each step of the softmax over all groups together."""
+
+    @staticmethod
+    def forward(x: Tensor, group: int) -> Tensor:
+        grouped = x.reshape(*x.shape[:-1], -1, group)
+        powers = (grouped - grouped.amax(-1, keepdim=True)).exp_()
+        return powers.div_(powers.sum(-1, keepdim=True)).view(x.shape)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, int], output: Tensor) -> None:
+        ctx.group = inputs[1]
+        ctx.save_for_backward(output)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        value: Tensor = ctx.saved_tensors[0]
+        groups = (*value.shape[:-1], -1, ctx.group)
+        weighted = (gradient * value).view(groups)
+        return (weighted - value.view(groups) * weighted.sum(-1, keepdim=True)).view(value.shape), None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int, None], x: Tensor, group: int) -> Any:
+        return _GroupSoftmax.apply(x.movedim(in_dims[0], 0), group), 0  # type: ignore[no-untyped-call]

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F  # noqa: N812  (the field's usual name)
 from torch import Tensor, nn
 
-from rephase.engine.activation import mish
-from rephase.engine.regression import regress
+from rephase.engine.perceptron import perceptron, regress
 
 __all__ = ["CriticEnsembles"]
 
@@ -82,24 +80,17 @@ class CriticEnsembles:
         Returns:
             (R, C, n).
         """
-        runs, rows, _ = latent.shape
-        weight, bias, *rest = self._parameters
-        if not rest:
-            return torch.baddbmm(bias.flatten(1).unsqueeze(1), latent, weight.flatten(1, 2).mT).transpose(1, 2)
-        # The first layer of all C critics is one product: the latents are not copied C times.
-        first = torch.baddbmm(bias.flatten(1).unsqueeze(1), latent, weight.flatten(1, 2).mT)
-        x = first.reshape(runs, rows, self.critics, weight.shape[2]).transpose(1, 2)
-        while rest:
-            norm_weight, norm_bias, weight, bias, *rest = rest
-            x = F.layer_norm(mish(x), x.shape[-1:])
-            x = torch.addcmul(norm_bias.unsqueeze(2), x, norm_weight.unsqueeze(2))
-            x = torch.baddbmm(bias.flatten(0, 1).unsqueeze(1), x.flatten(0, 1), weight.flatten(0, 1).mT)
-            x = x.reshape(runs, self.critics, rows, weight.shape[2])
-        return x.reshape(runs, self.critics, rows)
+        return self._values(latent, self._parameters)
 
-    def value(self, latent: Tensor) -> Tensor:
-        """The ensemble's value, the minimum over its critics: (R, n) for latents (R, n, L)."""
-        return self.values(latent).amin(1)
+    def value(self, latent: Tensor, fixed: bool = False) -> Tensor:
+        """The ensemble's value, the minimum over its critics: (R, n) for latents (R, n, L).
+
+        Args:
+            latent: (R, n, L).
+            fixed: Whether its gradient reaches the latents only, as when policies climb it.
+        """
+        own = [parameter.detach() for parameter in self._parameters] if fixed else self._parameters
+        return self._values(latent, own).amin(1)
 
     @torch.no_grad()
     def regress(self, latent: Tensor, wanted: Tensor) -> Tensor:
@@ -116,11 +107,16 @@ class CriticEnsembles:
             if parameter.grad is None:
                 parameter.grad = torch.empty_like(parameter)
         errors = []
-        # One critic of all runs at a time: its activations stay in the cache, and the latents are not copied C times.
         for critic in range(self.critics):
-            error, gradients = regress([parameter[:, critic] for parameter in self._parameters], latent, wanted)
+            own = [parameter[:, critic] for parameter in self._parameters]
+            error, gradients = regress(own, latent, wanted, 1 / self.critics)
             errors.append(error)
             for parameter, gradient in zip(self._parameters, gradients, strict=True):
                 assert parameter.grad is not None
-                torch.div(gradient, self.critics, out=parameter.grad[:, critic])
+                parameter.grad[:, critic] = gradient
         return torch.stack(errors).mean(0)
+
+    def _values(self, latent: Tensor, parameters: Sequence[Tensor]) -> Tensor:
+        # One critic of all runs at a time: its activations stay in the cache, and the latents are not copied C times.
+        own = ([parameter[:, critic] for parameter in parameters] for critic in range(self.critics))
+        return torch.stack([perceptron(latent, some).squeeze(2) for some in own], 1)

@@ -75,7 +75,7 @@ def imagine(
         actions.append(action)
     chain, done = torch.stack(latents), torch.stack(actions)
     logits = world_model.call_over_time("reward", chain[:-1], done, task=task)
-    last_value = critics.value(latent)
+    last_value = critics.value(latent, fixed=True)
     with torch.no_grad():
         # One pass over (R, (H-1) B): the last step's value is known already.
         earlier = chain[1:-1].transpose(0, 1)

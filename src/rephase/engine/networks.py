@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (the field's usual name)
 from torch import Tensor, nn
 
-from rephase.engine.activation import Mish
+from rephase.engine.activation import Mish, group_softmax
+from rephase.engine.perceptron import perceptron
 
 __all__ = ["NormedLinear", "SimNorm", "TaskEmbedding", "draw_linear_defaults", "head", "tower"]
 
@@ -34,6 +35,8 @@ class SimNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise (..., L) to groups that are positive and sum to 1."""
+        if x.device.type == "cpu":
+            return group_softmax(x, self.group)
         return x.reshape(*x.shape[:-1], -1, self.group).softmax(-1).flatten(-2)
 
 
@@ -71,13 +74,25 @@ def tower(inputs: int, units: Sequence[int], outputs: int, simnorm: int | None) 
     return nn.Sequential(*layers)
 
 
-def head(inputs: int, units: Sequence[int], outputs: int) -> nn.Sequential:
+class Head(nn.Sequential):
     """A policy network: linear, Mish and layer normalisation for each hidden width, then a plain linear layer."""
-    layers: list[nn.Module] = []
-    for width in units:
-        layers += [nn.Linear(inputs, width), Mish(), nn.LayerNorm(width)]
-        inputs = width
-    return nn.Sequential(*layers, nn.Linear(inputs, outputs))
+
+    def __init__(self, inputs: int, units: Sequence[int], outputs: int) -> None:
+        widths = [inputs, *units]
+        layers: list[nn.Module] = []
+        for a, b in pairwise(widths):
+            layers += [nn.Linear(a, b), Mish(), nn.LayerNorm(b)]
+        super().__init__(*layers, nn.Linear(widths[-1], outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (..., inputs) to (..., outputs)."""
+        parameters = [parameter.unsqueeze(0) for layer in self for parameter in layer.parameters()]
+        return perceptron(x.flatten(0, -2).unsqueeze(0), parameters).reshape(*x.shape[:-1], -1)
+
+
+def head(inputs: int, units: Sequence[int], outputs: int) -> Head:
+    """A policy network: linear, Mish and layer normalisation for each hidden width, then a plain linear layer."""
+    return Head(inputs, units, outputs)
 
 
 def draw_linear_defaults(module: nn.Module, generator: torch.Generator) -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from rephase.engine.activation import Mish, mish, mish_with_slope
+from rephase.engine.activation import Mish, group_softmax, mish, mish_with_slope
 
 EDGES = [-200.0, -90.0, -30.0, -5.0, -1.2, 0.0, 1e-8, 1.0, 5.0, 20.0, 60.0, 200.0]
 
@@ -58,3 +58,17 @@ def test_stacked_copies_compute_what_each_computes_alone():
 def test_it_can_be_differentiated_twice():
     x = torch.linspace(-4, 4, 9, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradgradcheck(mish, (x,))
+
+
+def test_the_softmax_of_groups_is_torchs_with_its_gradients_and_under_vmap():
+    x = (torch.randn(3, 5, 12, generator=torch.Generator().manual_seed(2), dtype=torch.float64) * 9).requires_grad_()
+    wanted = x.unflatten(-1, (3, 4)).softmax(-1).flatten(-2)
+    torch.testing.assert_close(group_softmax(x, 4), wanted)
+    torch.testing.assert_close(torch.vmap(lambda row: group_softmax(row, 4), in_dims=1, out_dims=1)(x), wanted)
+    small = x.detach()[0, :2].requires_grad_()
+    assert torch.autograd.gradcheck(lambda row: group_softmax(row, 4), (small,))
+    assert torch.autograd.gradgradcheck(lambda row: group_softmax(row, 4), (small,))
+
+
+def test_the_softmax_of_groups_does_not_overflow():
+    assert torch.equal(group_softmax(torch.tensor([900.0, -900.0, 0.0, 0.0]), 2), torch.tensor([1.0, 0.0, 0.5, 0.5]))

@@ -1,0 +1,81 @@
+"""Time, arithmetic and memory of a piece of work, and what the machine could do at best."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from attrs import define, field
+from torch.utils.flop_counter import FlopCounterMode
+
+__all__ = ["Stopwatch", "count_operations", "matrix_product_peak", "peak_memory"]
+
+
+def _wait(device: str) -> None:
+    if device != "cpu":
+        torch.cuda.synchronize()
+
+
+@define
+class Stopwatch:
+    """Least wall and processor seconds of each named piece of work over all repetitions.
+
+    The least is taken because other programs on the machine only ever add. Processor seconds sum over threads.
+    """
+
+    device: str
+    wall: dict[str, float] = field(factory=dict)
+    processor: dict[str, float] = field(factory=dict)
+
+    def time(self, name: str, work: Callable[[], object]) -> object:
+        _wait(self.device)
+        wall, processor = time.perf_counter(), time.process_time()
+        result = work()
+        _wait(self.device)
+        found = {"wall": time.perf_counter() - wall, "processor": time.process_time() - processor}
+        for kind, seconds in found.items():
+            least = getattr(self, kind)
+            least[name] = min(least.get(name, seconds), seconds)
+        return result
+
+
+def count_operations(work: Callable[[], object]) -> int:
+    """Floating-point operations of the matrix products in a piece of work."""
+    counter = FlopCounterMode(display=False)
+    with counter:
+        work()
+    return counter.get_total_flops()
+
+
+def matrix_product_peak(device: str, seconds: float = 1.0) -> float:
+    """Most operations a second any square float32 product reached here."""
+    best = 0.0
+    for size in (512, 1024, 2048, *((4096, 8192) if device != "cpu" else ())):
+        left, right = torch.randn(size, size, device=device), torch.randn(size, size, device=device)
+        out, watch = torch.empty_like(left), Stopwatch(device)
+        torch.mm(left, right, out=out)
+        until = time.perf_counter() + seconds
+        while time.perf_counter() < until:
+            watch.time("product", lambda a=left, b=right, c=out: torch.mm(a, b, out=c))
+        best = max(best, 2 * size**3 / watch.wall["product"])
+    return best
+
+
+def peak_memory(device: str, work: Callable[[], object]) -> int | None:
+    """Most bytes in use during a piece of work: of the device, or of this process where the system can tell."""
+    if device != "cpu":
+        torch.cuda.reset_peak_memory_stats()
+        work()
+        _wait(device)
+        return torch.cuda.max_memory_allocated()
+    if not sys.platform.startswith("linux"):
+        work()
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    Path("/proc/self/clear_refs").write_text("5")  # forgets the high-water mark
+    work()
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
