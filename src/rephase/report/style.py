@@ -16,9 +16,7 @@ STYLE = """
 @media print { :root { color-scheme: light;
   --paper: #ffffff; --ink: #000000; --faint: #555555; --line: #bbbbbb; --panel: #ffffff; --band: #dddddd;
   --series0: #0072b2; --series1: #c04f00; --series2: #007a5a; --series3: #9c4a80;
-  --good: #00674b; --bad: #a63a00; --open: #6d5600; }
-  body { max-width: none; padding: 0; font-size: 10pt; }
-  section, figure, tr { break-inside: avoid; } .wide { overflow: visible; } nav { display: none; } }
+  --good: #00674b; --bad: #a63a00; --open: #6d5600; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1rem; max-width: 76rem; background: var(--paper); color: var(--ink);
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; overflow-wrap: anywhere; }
@@ -61,5 +59,10 @@ pre { background: var(--panel); padding: 0.7rem; overflow-x: auto; }
   .cards td { display: grid; grid-template-columns: 8.2rem minmax(0, 1fr); border: 0; padding: 0.08rem 0; }
   .cards td, .cards td.n, .cards td.name { text-align: left; white-space: normal; min-width: 0; }
   .cards td::before { content: attr(data-label); color: var(--faint); } }
+@media print {
+  body { max-width: none; padding: 0; font-size: 9.5pt; } nav { display: none; }
+  figure, tr, .verdict { break-inside: avoid; } h2, thead { break-after: avoid; }
+  .wide { overflow: visible; } table { font-size: 7.6pt; } th, td { padding-right: 0.35rem; }
+  td.n, th.n, td.name, th.name, .word { white-space: normal; } td.words, td.digest { min-width: 0; } }
 """
 """The sheet, to stand in the page."""
