@@ -174,7 +174,7 @@ def _no_cluster_here() -> str:
 
 def _image(session: nox.Session, scripts: Path) -> Path:
     """The image of this checkout on a base that needs no container registry, built when anything in it changed."""
-    cache = Path(session.cache_dir) / "cluster"
+    cache = Path(session.cache_dir).resolve() / "cluster"
     base = cache / f"base-{_content(scripts / 'make-base.sh')}.sif"
     session.run(str(scripts / "make-base.sh"), str(base), external=True)
     parts = ["containers/rephase.def", "constraints.txt", "pyproject.toml", "src", "plugins", "reproductions"]

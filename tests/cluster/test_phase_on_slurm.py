@@ -117,6 +117,17 @@ def test_the_image_says_what_it_is() -> None:
     assert "%runscript" in image.definition
 
 
+def test_the_image_brings_the_phases_along(tmp_path: Path) -> None:
+    words = ["apptainer", "run", "--cleanenv", "--no-home", str(Path(IMAGE).resolve())]
+    done = subprocess.run([*words, "show", "phase3"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "phase3 at the embedded scale" in done.stdout
+    done = subprocess.run(
+        [*words, "show", "phase3", "--json"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout)
+
+
 def test_a_container_sees_what_it_is_told_and_nothing_else(tmp_path: Path) -> None:
     inputs, outputs = tmp_path / "inputs", tmp_path / "outputs"
     inputs.mkdir()
