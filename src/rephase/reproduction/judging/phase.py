@@ -125,7 +125,7 @@ def judge_phase(
         aggregates=aggregates,
         claims=judge_claims(stated, *seeds),
         extension=_remedy(decision, declared, extension_seeds),
-        notes=tuple(notes),
+        notes=(*notes, *_epochs_differ(judged, reproduced)),
     )
 
 
@@ -154,6 +154,14 @@ def _decide(
         named = ", ".join(f"{cell.config} on {cell.task}" for cell in open_cells)
         return Decision.INCONCLUSIVE, f"neither a shift nor its absence was shown for {named}"
     return Decision.PASS, f"in all {len(cells)} cells a shift large enough to matter is excluded"
+
+
+def _epochs_differ(recorded: Sequence[Outcome], reproduced: Sequence[Outcome]) -> list[str]:
+    sides = [{outcome.epochs for outcome in side} - {None} for side in (recorded, reproduced)]
+    if not all(sides) or sides[0] == sides[1]:
+        return []
+    before, after = (" and ".join(f"{count:,}" for count in sorted(filter(None, side))) for side in sides)
+    return [f"the recorded runs had {before} epochs, the reproduced ones {after}: they are not the same experiment"]
 
 
 def _remedy(decision: Decision, declared: set[Run], extension_seeds: Sequence[int] | None) -> Extension | None:

@@ -196,6 +196,15 @@ def test_no_spread_at_all_has_defined_answers():
     assert judge(rows(flat, change=lambda v: v + 21.0), recorded).decision is Decision.FAIL
 
 
+def test_runs_of_another_length_are_noted():
+    longer = [evolve(row, epochs=15_000) for row in rows()]
+    assert judge(longer).notes == ()  # nobody recorded how long the others were
+    shorter = record([evolve(row, epochs=10_000) for row in rows()])
+    expected = "the recorded runs had 10,000 epochs, the reproduced ones 15,000: they are not the same experiment"
+    assert judge(longer, shorter).notes == (expected,)
+    assert f"note: {expected}" in verdict_text(judge(longer, shorter))
+
+
 def test_nothing_recorded_or_nothing_measured_is_invalid():
     assert judge([], record([])).reason == "there is nothing to compare: no outcome on either side"
     assert judge([]).decision is Decision.INVALID
