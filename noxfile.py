@@ -72,7 +72,7 @@ def reproduce_phase3(session: nox.Session) -> None:
 
 @nox.session
 def vectors(session: nox.Session) -> None:
-    """All reference files, recomputed by the installed parts in both types (-- DIR for others than those in tests/data)."""
+    """All reference files, recomputed by the installed parts in both types (-- DIR for files of your own)."""
     _install(session, "run")
     shipped = [["tests/data/reference", "--dtype", dtype] for dtype in ("float64", "float32")]
     for words in [session.posargs] if session.posargs else [*shipped, ["tests/data/environments"]]:
