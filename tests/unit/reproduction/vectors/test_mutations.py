@@ -58,6 +58,16 @@ def edge(real):
     return bins
 
 
+def swapped(real):
+    def forward(self, x):
+        layers = list(self)
+        for linear, activation, norm in zip(*[iter(layers[:-1])] * 3, strict=True):
+            x = activation(norm(linear(x)))
+        return layers[-1](x)
+
+    return forward
+
+
 def unbiased(real):
     def update(self, values):
         real(self, values)
@@ -187,12 +197,25 @@ MUTATIONS = {
         nn.LayerNorm,
         "forward",
         lambda real: lambda self, x: F.layer_norm(x, self.normalized_shape, self.weight, self.bias, 1e-6),
-        ("actor_mlp", "wm_flow"),
-        ("mean", "sample", "encode", "velocity"),
-        ("logstd_after",),
+        ("wm_flow",),
+        ("encode", "velocity", "next_euler_1"),
+        ("cat_obs_emb", "logits_two_hot_inv"),
     ),
     "activation": Mutation(
-        networks.Mish, "forward", lambda real: lambda self, x: F.silu(x), ("actor_flow",), ("det_heun_1",)
+        networks.Mish,
+        "forward",
+        lambda real: lambda self, x: F.silu(x),
+        ("wm_mlp",),
+        ("encode", "next", "reward_logits"),
+        ("cat_obs_emb",),
+    ),
+    "order of a policy's activation and norm": Mutation(
+        type(networks.head(1, (1,), 1)),
+        "forward",
+        swapped,
+        ("actor_mlp", "actor_flow"),
+        ("mean", "det_heun_1", "velocity_tau0.3_at_z0"),
+        ("logstd_after", "z0"),
     ),
     "group of SimNorm": Mutation(
         networks.SimNorm,
@@ -259,7 +282,7 @@ MUTATIONS = {
     "minimum of the critics": Mutation(
         CriticEnsembles,
         "value",
-        lambda real: lambda self, latent: self.values(latent).mean(1),
+        lambda real: lambda self, latent, **how: self.values(latent).mean(1),
         ("actor_loss_flowwm_mlppi",),
         ("call0/next_values", "call0/target_values", "detach_True/call0/loss"),
         ("call0/rewards", "call0/z"),
