@@ -16,9 +16,12 @@ from torch import Tensor, nn
 from rephase.engine.critic import CriticEnsembles
 from rephase.engine.learner import Batch, Learner, action_masks
 from rephase.engine.parts import SharedPart, StackedPart
+from rephase.engine.planning import Imagined, Planner
+from rephase.engine.rewards import expectation, symexp
 from rephase.engine.seeding import stream
 from rephase.errors import RunFailed
 from rephase.manifest.algorithm import Algorithm
+from rephase.manifest.schema import Planning
 from rephase.protocols import Policy, Spaces, WorldModel
 
 __all__ = ["Cohort", "CurvePoint", "Member", "SliceSource"]
@@ -100,7 +103,9 @@ class Cohort:
         policies = [build_policy() for _ in members]
         for policy, member in zip(policies, members, strict=True):
             policy.initialise(stream(member.seed, "policy"))
+        self._policy_noise_shape = policies[0].noise_shape
         self._noise_shape = policies[0].noise_shape(algorithm.batch_size)
+        self._action_size = spaces.action
         stacked = StackedPart([_module(policy).to(self.device) for policy in policies], stackable)
         critics = CriticEnsembles(runs, model.latent_size(), algorithm.critic_units, algorithm.critics)
         critics.initialise([stream(member.seed, "critic") for member in members])
@@ -176,6 +181,39 @@ class Cohort:
         latent = self._world_model.call("encode", observation, task)
         return self._learner.policy.call("mean", latent).tanh().cpu()
 
+    def planner(self, planning: Planning) -> Planner:
+        """Plans the runs' actions in their world models, as an alternative to `act`; draws from the runs' own streams.
+
+        Args:
+            planning: How.
+        """
+        policy, model, learner = self._learner.policy, self._world_model, self._learner
+
+        def tasks(rows: Tensor) -> Tensor:
+            return self._tasks.unsqueeze(1).expand(rows.shape[:2])
+
+        def encode(observation: Tensor) -> Tensor:
+            observation = observation.to(self.device)
+            model.constrain(tasks(observation))
+            policy.constrain()
+            return model.call("encode", observation, tasks(observation))
+
+        def step(latent: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+            task = tasks(latent)
+            action = learner.masked(action, task)
+            reward = expectation(model.call("reward", latent, action, task), learner.bins)
+            return model.call("next", latent, action, task), reward
+
+        return Planner(
+            Imagined(step, lambda latent, noise: policy.call("act", latent, noise).tanh(), learner.critics.value),
+            encode,
+            self._policy_noise_shape,
+            self._action_size,
+            planning,
+            self.algorithm.gamma,
+            [stream(member.seed, "planning") for member in self.members],
+        )
+
     def predicted_return(self, observation: Tensor, steps: int) -> Tensor:
         """Plain return the world model predicts for the deterministic policies.
 
@@ -186,8 +224,6 @@ class Cohort:
         Returns:
             Undiscounted sums of predicted rewards, (R, E).
         """
-        from rephase.engine.rewards import expectation, symexp
-
         with torch.no_grad():
             observation = observation.to(self.device)
             task = self._tasks.unsqueeze(1).expand(observation.shape[:2])

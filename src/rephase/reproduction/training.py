@@ -167,8 +167,12 @@ class CohortTraining:
         self._tell("evaluating")
         returns = self._evaluate("reward", evaluation.episodes)
         predicted = self._predicted()
-        again = evaluation.plan is Plan.RE_EVALUATE
-        plan = self._evaluate("plan", evaluation.episodes) if again else torch.zeros(len(self.runs), 0)
+        plan = torch.zeros(len(self.runs), 0)
+        if evaluation.plan is Plan.MPPI:
+            self._tell("evaluating the planner")
+            plan = self._evaluate("plan", evaluation.episodes, self.cohort.planner(evaluation.planning).act)
+        elif evaluation.plan is Plan.RE_EVALUATE:
+            plan = self._evaluate("plan", evaluation.episodes)
         self._extend_curves(returns, predicted)
         self._tell("evaluated")
         return {
@@ -238,7 +242,8 @@ class CohortTraining:
         if len(self.failures) == len(self.runs):
             raise next(iter(self.failures.values()))
 
-    def _evaluate(self, name: str, episodes: int) -> Tensor:
+    def _evaluate(self, name: str, episodes: int, by: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+        choose = by or self.cohort.act
         tasks = [find_task(run.task).index for run in self.runs]
         seeds = [episode_seeds(run.seed, name, episodes) for run in self.runs]
         environments = {find_task(run.task).index: self._environment(run.task, episodes) for run in self.runs}
@@ -251,7 +256,7 @@ class CohortTraining:
             if self._stopping.is_requested:
                 # Evaluations keep nothing, so what was trained before this one is all there is to save.
                 self._answer_requests()
-            return torch.nan_to_num(self.cohort.act(observation))
+            return torch.nan_to_num(choose(observation))
 
         return evaluate(act, tasks, seeds, environments)
 
