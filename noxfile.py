@@ -70,6 +70,18 @@ def reproduce_phase3(session: nox.Session) -> None:
     _reproduce(session, "phase3")
 
 
+@nox.session(name="reproduce-phase4")
+def reproduce_phase4(session: nox.Session) -> None:
+    """Phase 4 from scratch to verdict, defects kept as logged (-- --scale logged: the cluster's size)."""
+    _reproduce(session, "phase4")
+
+
+@nox.session(name="reproduce-phase5")
+def reproduce_phase5(session: nox.Session) -> None:
+    """Phase 5's three variations from scratch to verdict (-- --scale logged: the cluster's size)."""
+    _reproduce(session, "phase5")
+
+
 @nox.session
 def vectors(session: nox.Session) -> None:
     """All reference files, recomputed by the installed parts in both types (-- DIR for files of your own)."""
