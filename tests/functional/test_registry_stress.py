@@ -80,6 +80,7 @@ def run_together(store: Store, wanted: list[tuple[Run, int]]) -> Counter[str]:
     return told
 
 
+@pytest.mark.slow
 def test_two_hundred_writers_of_different_runs_lose_nothing(store: Store) -> None:
     runs = store.phase.runs()
     assert len(runs) == WRITERS

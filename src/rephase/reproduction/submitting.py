@@ -166,8 +166,10 @@ def submit(store: Store, order: Order, queue: _Queue) -> tuple[Plan, Submission 
 
     Raises:
         CannotRunHere: The queue cannot be asked or refuses; nothing was started then.
-        UsageError: Another process is submitting these runs, or a value cannot stand in a script.
+        UsageError: Another process is submitting these runs, earlier runs were made in another image, or a value
+            cannot stand in a script.
     """
+    _same_image(store, order)
     with one_submitter(store):
         ready = plan(store, order, alive_jobs(store, queue, order.extended))
         if not ready.arrays:
@@ -192,6 +194,16 @@ def submit(store: Store, order: Order, queue: _Queue) -> tuple[Plan, Submission 
         for job in submission.arrays.values():
             queue.release(job)
         return ready, submission
+
+
+def _same_image(store: Store, order: Order) -> None:
+    lock = store.lock()
+    if lock is not None and lock.image not in ("", order.digest):
+        raise UsageError(
+            f"earlier runs were made in image {lock.image}, this one is {order.digest}",
+            where=store.phase.name,
+            remedy="submit with that image, or keep the new runs in another folder (--runs)",
+        )
 
 
 def _hand_over(ready: Plan, scripts: Mapping[str, str], queue: _Queue, numbers: list[str]) -> Submission:

@@ -5,12 +5,15 @@ import multiprocessing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import attrs
 import pytest
 from fakes.projects import make_project
 
 from rephase.errors import CannotRunHere, InvalidRecord, UsageError
 from rephase.manifest import Run
+from rephase.manifest.lock import format_lock
 from rephase.reproduction.phases import open_phase
+from rephase.reproduction.provenance import make_lock
 from rephase.reproduction.reconciling import Change, alive_jobs, reconcile
 from rephase.reproduction.storing import State, Store
 from rephase.reproduction.submissions import job_by_run, one_submitter, read_submissions
@@ -105,8 +108,6 @@ def test_binds_inputs_read_only_and_runs_writable_last(store: Store, order: Orde
 
 
 def test_needs_a_partition(store: Store, order: Order) -> None:
-    import attrs
-
     with pytest.raises(UsageError) as caught:
         plan(store, attrs.evolve(order, overrides={}), {})
     assert str(caught.value) == "phase3-embedded: resources.partition: names no partition; give --partition"
@@ -169,6 +170,21 @@ def test_a_refusal_is_met_before_anything_is_submitted(store: Store, order: Orde
     )
     assert queue.said == []
     assert read_submissions(store) == ()
+
+
+def test_runs_of_one_phase_are_made_in_one_image(store: Store, order: Order) -> None:
+    other = "sha256:" + "cd" * 32
+    store.folder.mkdir(parents=True)
+    outside = make_lock(store.phase, {}, ())
+    (store.folder / "lock.json").write_text(format_lock(outside))
+    submit(store, order, FakeQueue())  # made outside a container: nothing to differ from
+    (store.folder / "lock.json").write_text(format_lock(attrs.evolve(outside, image=other)))
+    with pytest.raises(UsageError) as caught:
+        submit(store, order, FakeQueue())
+    assert str(caught.value) == (
+        f"phase3-embedded: earlier runs were made in image {other}, this one is {DIGEST}; "
+        "submit with that image, or keep the new runs in another folder (--runs)"
+    )
 
 
 def test_a_queue_that_breaks_half_way_keeps_no_job(store: Store, order: Order) -> None:

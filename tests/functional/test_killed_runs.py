@@ -1,0 +1,92 @@
+"""Runs killed without warning at random moments: nothing unreadable, nothing lost, the same parameters in the end."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from fakes.projects import make_project
+
+from rephase.cli.main import main
+from rephase.manifest.record import Record
+from rephase.reproduction.phases import open_phase
+from rephase.reproduction.storing import Store
+
+KILLS = 20
+EPOCHS = 60
+LONGEST = 6.0  # seconds that a kill waits at most, so that a busy machine does not make this test endless
+FORK = multiprocessing.get_context("fork")
+
+
+def _work(project: Path, runs: Path) -> None:
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    words = ["run", "phase3", "--project", str(project), "--runs", str(runs), "--config", "flowpolicy"]
+    os._exit(main([*words, "--threads", "1", "--checkpoint-seconds", "0.1"]))
+
+
+def _numbers(records: tuple[Record, ...]) -> dict[str, tuple[object, ...]]:
+    """What must not depend on interruptions."""
+    return {one.run.label: (one.policy_sha256, one.episode_returns, one.metrics, one.curve) for one in records}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_project(tmp_path_factory.mktemp("project"), tasks=("reacher-easy",), epochs=EPOCHS)
+
+
+def _finish(project: Path, runs: Path) -> None:
+    process = FORK.Process(target=_work, args=(project, runs))
+    process.start()
+    process.join(300)
+    assert process.exitcode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_twenty_kills_at_random_moments_change_nothing(project: Path, tmp_path: Path) -> None:
+    import torch
+
+    import rephase.reproduction.training  # noqa: F401  imported once, so that the children spend their time training
+
+    torch.set_num_threads(1)  # a forked child must not inherit a pool of threads that do not exist in it
+    began = time.monotonic()
+    _finish(project, tmp_path / "undisturbed")
+    length = min(time.monotonic() - began, LONGEST)
+    phase = open_phase("phase3", "embedded", project)
+    expected = Store(tmp_path / "undisturbed", phase).records()
+    assert len(expected) == 2
+
+    moments = random.Random(20)
+    store = Store(tmp_path / "killed", phase)
+    kills = completed = 0
+    attempts: list[int] = []
+    while kills < KILLS:
+        process = FORK.Process(target=_work, args=(project, tmp_path / "killed"))
+        process.start()
+        process.join(moments.uniform(0.05, 0.7) * length)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            assert process.exitcode == -signal.SIGKILL
+            kills += 1
+        records = store.records()  # raises on anything unreadable
+        assert len(records) >= completed, "a completed run was lost"
+        completed = len(records)
+        if completed == 2:
+            assert _numbers(records) == _numbers(expected)
+            attempts += [record.attempt for record in records]
+            for path in sorted(store.folder.rglob("*"), reverse=True):
+                path.unlink() if path.is_file() else path.rmdir()
+            completed = 0
+    _finish(project, tmp_path / "killed")
+    records = store.records()
+    assert _numbers(records) == _numbers(expected)
+    attempts += [record.attempt for record in records]
+    assert max(attempts) > 1, "no kill met a run that had begun"
