@@ -28,6 +28,7 @@ class Command:
 COMMANDS: tuple[Command, ...] = (
     Command("run", "rephase.cli.run", "Train and evaluate what is not done yet; Ctrl-C is safe."),
     Command("check", "rephase.cli.check", "Say whether a phase came back: tables, verdict, exit code."),
+    Command("compare", "rephase.cli.compare", "Set two phases, scales or configs side by side, cell by cell."),
     Command("report", "rephase.cli.report", "Write a phase as one HTML page and as Markdown, from records alone."),
     Command("audit", "rephase.cli.audit", "Recompute what recorded outcomes, or a log's tables, say about themselves."),
     Command("badge", "rephase.cli.badge", "List the artifact-badge conditions a phase's bundle meets and misses."),

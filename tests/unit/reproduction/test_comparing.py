@@ -1,0 +1,122 @@
+"""Two sets of outcomes side by side: what is compared with what, and what is said to be shown."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from rephase.cli.main import main
+from rephase.errors import UsageError
+from rephase.manifest.outcomes import Outcome
+from rephase.manifest.rules import VerdictRules
+from rephase.reproduction.comparing import Difference, Side, compare
+from rephase.reproduction.judging import claims_of
+from rephase.reproduction.judging.claims import judge_claims
+
+ROOT = Path(__file__).parents[3]
+
+
+def side(values: dict[tuple[str, str], list[float]], name: str = "phase", floor: float = 20.0) -> Side:
+    outcomes = [
+        Outcome(config=config, task=task, seed=seed, reward=value)
+        for (config, task), rewards in values.items()
+        for seed, value in enumerate(rewards)
+    ]
+    return Side(
+        name=name,
+        source="runs",
+        outcomes=tuple(outcomes),
+        configs=tuple(dict.fromkeys(config for config, _ in values)),
+        rules=VerdictRules(floor=floor),
+    )
+
+
+def test_a_large_gap_is_shown_and_named_by_its_side() -> None:
+    low, high = side({("a", "walk"): [100, 110, 105]}), side({("b", "walk"): [500, 490, 505]})
+    [up], [down] = compare(low, high), compare(high, low)
+
+    assert (up.first_config, up.second_config) == ("a", "b")
+    assert (up.difference, down.difference) == (Difference.SECOND, Difference.FIRST)
+    assert up.gap == -down.gap == pytest.approx(498.333 - 105, abs=1e-2)
+    assert up.ratio == pytest.approx(4.746, abs=1e-3)
+    assert up.test is not None
+    assert up.test.low < up.gap < up.test.high
+
+
+def test_a_gap_within_the_floor_is_called_equal_and_a_wide_interval_is_not() -> None:
+    [close] = compare(side({("a", "walk"): [100, 101, 102]}), side({("a", "walk"): [104, 105, 106]}))
+    [wide] = compare(side({("a", "walk"): [0, 100, 200]}), side({("a", "walk"): [1, 101, 201]}))
+    [one] = compare(side({("a", "walk"): [100]}), side({("a", "walk"): [100]}))
+
+    assert close.difference is Difference.EQUAL
+    assert wide.difference is Difference.OPEN
+    assert (one.difference, one.test, one.p_holm) == (Difference.OPEN, None, 1.0)
+    assert math.isnan(one.first_sd)
+
+
+def test_p_values_are_adjusted_over_all_cells_together() -> None:
+    one = {("a", "walk"): [100, 120, 110]}, {("a", "walk"): [160, 190, 170]}
+    more = [{**values, ("a", "run"): [0.0, 50.0, 90.0], ("a", "sit"): [1.0, 40.0, 80.0]} for values in one]
+    [alone] = compare(*map(side, one))
+    among = compare(*map(side, more))
+
+    assert alone.test is not None
+    assert alone.p_holm == alone.test.p < 0.05
+    assert among[0].p_holm == pytest.approx(3 * alone.p_holm)
+
+
+def test_configurations_meet_by_name_unless_there_is_one_on_each_side() -> None:
+    several = side({("a", "walk"): [1, 2], ("b", "walk"): [3, 4], ("c", "run"): [5, 6]}, "first")
+    other = side({("b", "walk"): [3, 4], ("d", "walk"): [3, 4]}, "second")
+
+    assert [(cell.first_config, cell.second_config) for cell in compare(several, other)] == [("b", "b")]
+    with pytest.raises(UsageError) as caught:
+        compare(several, side({("d", "walk"): [3, 4]}, "third"))
+    assert str(caught.value) == (
+        "no cell in common: first has a, b, c on walk, run against third has d on walk; "
+        "name one configuration of each, as in 'rephase compare phase3:baseline phase3:flowpolicy'"
+    )
+
+
+def test_what_it_finds_is_what_claims_are_judged_by(capsys: pytest.CaptureFixture[str]) -> None:
+    from rephase.manifest.outcomes import read_outcomes
+
+    words = ["compare", "phase3@logged:flowpolicy", "phase3@logged:baseline", "--project", str(ROOT), "--recorded"]
+    assert main([*words, "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    recorded = read_outcomes(ROOT / "reproductions/phase3/logged.recorded.json")
+    seeds: dict[tuple[str, str], dict[int, float]] = {}
+    for one in recorded.judged:
+        seeds.setdefault((one.config, one.task), {})[one.seed] = one.reward
+    [claim] = [one for one in judge_claims(claims_of(recorded), seeds, seeds) if one.claim.task == "walker-stand"]
+    [cell] = [one for one in data["cells"] if one["task"] == "walker-stand"]
+
+    assert claim.record is not None
+    assert cell["gap"] == pytest.approx(claim.gap)
+    assert cell["test"]["p"] == pytest.approx(claim.record.p)
+    assert cell["difference"] == "no difference shown"
+    assert data["first"] == {"name": "phase3@logged:flowpolicy", "source": "recorded: log"}
+
+
+def test_the_text_names_both_sides_and_where_they_come_from(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["compare", "phase4@logged", "phase5@logged:euler-fast", "--project", str(ROOT), "--recorded"]
+    assert main(words) == 0
+    lines = capsys.readouterr().out.splitlines()
+
+    assert lines[0] == "first   phase4@logged (recorded: later public record)"
+    assert lines[1] == "second  phase5@logged:euler-fast (recorded: later public record)"
+    assert lines[3].split()[:3] == ["Task", "First", "Second"]
+    assert lines[4].startswith("walker-stand  136.61 ± 7.79 (n=3)")
+    assert len([line for line in lines if line.startswith(("walker-stand", "cheetah-run", "reacher-easy"))]) == 2
+
+
+def test_a_side_that_is_not_well_formed_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "phase3@lodged", "phase3", "--project", str(ROOT)]) == 2
+    assert "expected PHASE, PHASE@SCALE or PHASE@SCALE:CONFIG with a scale of embedded or logged" in (
+        capsys.readouterr().err
+    )
+    assert main(["compare", "phase3@logged:bassline", "phase3@logged", "--project", str(ROOT)]) == 2
+    assert "unknown config 'bassline'; did you mean 'baseline'?" in capsys.readouterr().err
