@@ -37,6 +37,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("log", "rephase.cli.log", "Render a phase's runs as the log's own Markdown tables."),
     Command("record", "rephase.cli.record", "Turn completed runs into recorded outcomes."),
     Command("plugins", "rephase.cli.plugins", "List the installed parts, who offers them and what failed to load."),
+    Command("derive", "rephase.cli.derive", "Write a phase of one's own: a config of another with other parts."),
     Command("new-plugin", "rephase.cli.new_plugin", "Write a plugin of one's own that installs and passes the kit."),
     Command("tasks", "rephase.cli.tasks", "List the 30 tasks with their sizes, steps and origin."),
     Command("render", "rephase.cli.render", "Film a completed run's policy in its task, as GIF or MP4."),

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from attrs import evolve
+
 from rephase.errors import ManifestError, Problem
 from rephase.manifest import Phase
 from rephase.manifest.files import displayed
@@ -53,6 +55,10 @@ def check_phase(store: Store, records: Sequence[Record]) -> PhaseVerdict:
     breaches = [breach for record in records for breach in _breaches(store, record, lock)]
     recorded = recorded_outcomes(phase)
     outcomes = [record.outcome for record in records]
+    notes = _notes(records)
+    if recorded.phase != phase.manifest.phase:
+        notes.append(f"judged against what was recorded for {recorded.phase}, in the cells the two share")
+        recorded = _in_shared_cells(recorded, phase)
     return judge_phase(
         recorded,
         outcomes,
@@ -62,8 +68,13 @@ def check_phase(store: Store, records: Sequence[Record]) -> PhaseVerdict:
         config_digests={name: phase.config_digest(name) for name in phase.configs},
         breaches=breaches,
         replay=replay_of(recorded.judged, outcomes),
-        notes=_notes(records),
+        notes=notes,
     )
+
+
+def _in_shared_cells(recorded: RecordedOutcomes, phase: Phase) -> RecordedOutcomes:
+    rows = [row for row in recorded.outcomes if row.config in phase.configs and row.task in phase.manifest.tasks]
+    return evolve(recorded, phase=phase.manifest.phase, outcomes=tuple(rows))
 
 
 def _breaches(store: Store, record: Record, lock: Lock | None) -> list[Breach]:
