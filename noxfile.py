@@ -57,7 +57,7 @@ def types(session: nox.Session) -> None:
 def floors(session: nox.Session) -> None:
     """Imports only point down, light rooms import nothing heavy, plugins never meet: by import-linter."""
     session.install("-c", "constraints.txt", *GROUPS["floors"])
-    session.install("--no-deps", *_own())
+    session.install("--no-deps", *_own(), *(f"./plugins/{name}" for name in OPTIONAL))
     session.run("lint-imports", "--no-logo", silent=False)
 
 
