@@ -61,6 +61,13 @@ def floors(session: nox.Session) -> None:
     session.run("lint-imports", "--no-logo", silent=False)
 
 
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The pages in docs/, built strictly: every page in the menu, every link leading somewhere."""
+    session.install("-c", "constraints.txt", *GROUPS["docs"])
+    session.run("mkdocs", "build", "--strict", "--quiet")
+
+
 @nox.session(name="reproduce-phase3")
 def reproduce_phase3(session: nox.Session) -> None:
     """Phase 3 from input to verdict: 18 trainings, their evaluation, tables (-- --scale logged: the cluster's size).
