@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -34,6 +34,10 @@ __all__ = [
 
 SCHEMA_VERSION = 1
 """Version of the file's shape that this code reads and writes."""
+
+
+def _tuple(values: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(values)
 
 
 def _read_only(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -80,8 +84,8 @@ class Outcome:
     seed: int
     reward: float
     plan_reward: float | None = None
-    episode_returns: tuple[float, ...] = field(default=(), converter=tuple)
-    plan_episode_returns: tuple[float, ...] = field(default=(), converter=tuple)
+    episode_returns: tuple[float, ...] = field(default=(), converter=_tuple)
+    plan_episode_returns: tuple[float, ...] = field(default=(), converter=_tuple)
     job: str = ""
     hardware: str = ""
     epochs: int | None = None
@@ -139,10 +143,10 @@ class RecordedOutcomes:
     phase: str
     scale: str
     source: str
-    outcomes: tuple[Outcome, ...] = field(converter=tuple)
+    outcomes: tuple[Outcome, ...] = field(converter=_tuple)
     schema: int = SCHEMA_VERSION
     provenance: Mapping[str, Any] = field(factory=dict, converter=_read_only, hash=False)
-    summary: tuple[SummaryRow, ...] = field(default=(), converter=tuple)
+    summary: tuple[SummaryRow, ...] = field(default=(), converter=_tuple)
 
     @property
     def judged(self) -> tuple[Outcome, ...]:

@@ -123,8 +123,8 @@ class Record:
             seed=self.seed,
             reward=self.reward,
             plan_reward=self.plan_reward,
-            episode_returns=self.episode_returns,  # type: ignore[arg-type]  # a converter's generic
-            plan_episode_returns=self.plan_episode_returns,  # type: ignore[arg-type]
+            episode_returns=self.episode_returns,
+            plan_episode_returns=self.plan_episode_returns,
             job=str(self.provenance.get("job", "")),
             hardware=str(gpu.get("name") or machine.get("cpu", "")),
             epochs=self.epochs,

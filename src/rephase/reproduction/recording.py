@@ -46,5 +46,5 @@ def outcomes_of(store: Store, source: str) -> RecordedOutcomes:
             "plugins": first.get("plugins", {}),
             "wall_seconds": {record.config: record.wall_seconds for record in kept},
         },
-        outcomes=[record.outcome for record in kept],  # type: ignore[misc]  # a converter's generic
+        outcomes=[record.outcome for record in kept],
     )

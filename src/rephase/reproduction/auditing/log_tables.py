@@ -108,9 +108,9 @@ def parse_log(text: str, name: str = "log") -> tuple[RecordedOutcomes, ...]:
             phase=phase,
             scale="logged",
             source=SOURCE,
-            outcomes=rows,  # type: ignore[arg-type]  # a converter's generic
+            outcomes=rows,
             provenance={"file": Path(name).name},
-            summary=_summaries(tables, phase, rows),  # type: ignore[arg-type]
+            summary=_summaries(tables, phase, rows),
         )
         for phase, rows in outcomes.items()
         if rows
