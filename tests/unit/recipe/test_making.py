@@ -60,7 +60,7 @@ def folder(tmp_path, random_episodes):
 
 
 @pytest.mark.slow
-def test_recipe_in_miniature_makes_every_asset(folder, tmp_path, one_thread):
+def test_recipe_in_miniature_makes_every_asset_and_goes_on_after_an_interruption(folder, tmp_path, one_thread):
     from recipe.making import make_assets
     from rephase_mlp.world_model import MLPWorldModel
 
@@ -89,15 +89,8 @@ def test_recipe_in_miniature_makes_every_asset(folder, tmp_path, one_thread):
     assert provenance["data"]["reacher-easy"]["episodes"] == 4
     assert sorted(provenance["digests"]) == sorted(path.name for path in out.glob("*.safetensors"))
 
-
-@pytest.mark.slow
-def test_recipe_goes_on_after_an_interruption_and_makes_the_same_model(folder, tmp_path, one_thread):
-    from recipe.making import make_assets
-
-    make_assets(miniature(), folder, tmp_path / "first")
     for path in (folder / "model-final.safetensors", folder / "model-01.safetensors"):
         path.unlink()
-    make_assets(miniature(), folder, tmp_path / "second")
-    one, _ = read_tensors(tmp_path / "first" / "world_model.safetensors")
-    two, _ = read_tensors(tmp_path / "second" / "world_model.safetensors")
-    assert all(torch.equal(one[name], two[name]) for name in one)
+    make_assets(recipe, folder, tmp_path / "second")
+    again, _ = read_tensors(tmp_path / "second" / "world_model.safetensors")
+    assert all(torch.equal(tensors[name], again[name]) for name in tensors)
