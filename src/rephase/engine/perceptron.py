@@ -35,9 +35,7 @@ def perceptron(inputs: Tensor, parameters: Sequence[Tensor]) -> Tensor:
     return outputs[0]
 
 
-def regress(
-    parameters: Sequence[Tensor], inputs: Tensor, wanted: Tensor, weight: float
-) -> tuple[Tensor, list[Tensor]]:
+def regress(parameters: Sequence[Tensor], inputs: Tensor, wanted: Tensor, weight: float) -> tuple[Tensor, list[Tensor]]:
     """Mean squared error of copies with one output each, and its gradients, without autograd.
 
     Args:
