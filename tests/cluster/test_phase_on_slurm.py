@@ -143,13 +143,13 @@ def can_write(folder):
     except OSError: return False
     return True
 print(json.dumps([can_write("{inputs}"), can_write("{outputs}"), site.ENABLE_USER_SITE, os.environ.get("SECRET"),
-    os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("REPHASE_IMAGE_DIGEST"), os.path.exists("{Path.cwd()}")]))
+    os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("REPHASE_IMAGE_DIGEST"), os.getcwd()]))
 """
     words = list(run_command(container, ["/opt/venv/bin/python", "-c", look]))
     words[1] = "exec"
     environ = container_environment(container, {**os.environ, "SECRET": "x", "CUDA_VISIBLE_DEVICES": "0,1"})
     done = subprocess.run(words, env=environ, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout) == [False, True, False, None, "0,1", container.digest, False]
+    assert json.loads(done.stdout) == [False, True, False, None, "0,1", container.digest, "/"]
 
 
 def test_a_phase_completes_and_its_records_say_where_they_come_from(place: Path, undisturbed: Store) -> None:
