@@ -1,4 +1,4 @@
-"""Command line of the recipe: ``python -m recipe --folder FOLDER --out FOLDER``."""
+"""Command line of the recipe: ``python -m recipe [--folder FOLDER] [--out FOLDER]``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from recipe.settings import RECIPE
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="recipe", description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="where unfinished work lies")
-    parser.add_argument("--out", type=Path, required=True, help="where the assets go")
+    parser.add_argument("--folder", type=Path, default=Path("work/recipe"), help="where unfinished work lies")
+    parser.add_argument("--out", type=Path, default=Path("work/assets"), help="where the assets go")
     given = parser.parse_args()
     make_assets(RECIPE, given.folder, given.out)
