@@ -69,18 +69,24 @@ class EpisodePool:
         observations: By task index, (E, T+1, S).
         actions: By task index, (E, T, A).
         rewards: By task index, plain rewards, (E, T).
+        shares: By task index, how large a part of the slices are the task's; they sum to 1. None for equal parts.
     """
 
     def __init__(
-        self, observations: Mapping[int, Tensor], actions: Mapping[int, Tensor], rewards: Mapping[int, Tensor]
+        self,
+        observations: Mapping[int, Tensor],
+        actions: Mapping[int, Tensor],
+        rewards: Mapping[int, Tensor],
+        shares: Mapping[int, float] | None = None,
     ) -> None:
         self.tasks = tuple(sorted(observations))
         self._observations = dict(observations)
         self._actions = dict(actions)
         self._rewards = dict(rewards)
+        self._shares = dict(shares) if shares else {task: 1 / len(self.tasks) for task in self.tasks}
 
     def draw(self, count: int, horizon: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Draw slices, the same number of each task up to rounding.
+        """Draw slices of each task according to its share.
 
         Args:
             count: Slices B.
@@ -91,8 +97,11 @@ class EpisodePool:
             Observations (H+1, B, S), actions (H, B, A), rewards (H, B) and task indices (B,).
         """
         parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
+        below = 0
         for place, task in enumerate(self.tasks):
-            share = count // len(self.tasks) + (place < count % len(self.tasks))
+            # Rounding the running sum keeps the total exact.
+            until = count * sum(self._shares[earlier] for earlier in self.tasks[: place + 1])
+            share, below = round(until) - below, round(until)
             episodes, length = self._rewards[task].shape
             episode = torch.randint(episodes, (share,), generator=generator)
             first = torch.randint(length - horizon + 1, (share,), generator=generator)
