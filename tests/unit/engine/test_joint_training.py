@@ -114,3 +114,42 @@ def test_resuming_is_exact_also_where_the_stale_gradient_decides_the_clipping(po
     forgetful.advance(3)
     name = f"world_model/{'_velocity' if flow else '_dynamics'}.0.weight"
     assert not torch.equal(forgetful.state_dict()[name], expected[name])
+
+
+@pytest.mark.parametrize("flow", [False, True], ids=["mlp", "flow"])
+def test_as_logged_all_reward_logits_stay_equal_so_that_every_state_promises_nothing(pools, flow):
+    seen = torch.rand(3, 4, 5, generator=stream(1, "seen"))
+    collapsed = cohort(MEMBERS, pools, flow, Variants(), model_lr=1e-2)
+    learning = cohort(MEMBERS, pools, flow, Variants(reward_loss="corrected"), model_lr=1e-2)
+    for training in (collapsed, learning):
+        training.advance(8)
+    for run in range(3):
+        for name in ("weight", "bias"):
+            [last] = [
+                value
+                for key, value in collapsed.world_model_state(run).items()
+                if key.startswith("_reward") and key.endswith(name) and value.shape[0] == 101
+            ]
+            assert last.abs().max() > 0
+            torch.testing.assert_close(last, last[:1].expand_as(last), rtol=1e-4, atol=1e-6)
+    # Equal logits are the same chance for every bin, and the bins lie evenly around zero.
+    assert collapsed.predicted_return(seen, 10).abs().max() < 1e-4
+    assert learning.predicted_return(seen, 10).abs().min() > 0.05
+
+
+def test_as_logged_the_velocity_of_a_latent_only_ever_adds(pools):
+    # Each group of a velocity sums to 1 as logged, so a group of the latent grows by 1 a step; true ones stay at 1.
+    heun = RungeKutta(HEUN)
+    task, action = torch.tensor([0, 1]), torch.zeros(2, 3)
+    sums = {}
+    for head in ("as-logged", "corrected"):
+        model = FlowWorldModel(FlowWorldModelConfig(**SIZES, substeps=2, velocity_head=head), SPACES, heun)
+        model.initialise(stream(0, "world-model"))
+        latent = model.encode(torch.rand(2, 5, generator=stream(0, "seen")), task)
+        found = []
+        for _ in range(4):
+            found.append(latent.unflatten(-1, (-1, 8)).sum(-1).mean().item())
+            latent = model.next(latent, action, task)
+        sums[head] = found
+    assert sums["as-logged"] == pytest.approx([1, 2, 3, 4], abs=1e-4)
+    assert sums["corrected"] == pytest.approx([1, 1, 1, 1], abs=0.2)
