@@ -174,7 +174,7 @@ def test_puts_back_what_was_killed_and_not_what_failed(code, restarts, requeued,
     assert done.returncode == code
     assert (tmp_path / "requeued").exists() is requeued
     if requeued:
-        assert (tmp_path / "requeued").read_text() == "requeue 77\n"
+        assert (tmp_path / "requeued").read_text() == "requeue 70_4\n"
 
 
 def test_near_the_end_of_its_time_a_run_is_stopped_with_a_checkpoint_and_put_back(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ for i in $(seq 100); do sleep 0.1; done"""
     done = run_script(array_script(array(container=real_container(tmp_path))), tmp_path)
     assert done.returncode == 130
     assert (tmp_path / "saved").read_text() == "saved\n"
-    assert (tmp_path / "requeued").read_text() == "requeue 77\n"
+    assert (tmp_path / "requeued").read_text() == "requeue 70_4\n"
 
 
 def test_a_cancelled_run_gets_one_signal_only_and_is_waited_for(tmp_path: Path) -> None:
@@ -213,6 +213,7 @@ def test_tells_the_container_the_queues_variables_and_nothing_else(tmp_path: Pat
         "APPTAINERENV_PYTHONNOUSERSITE=1",
         "APPTAINERENV_PYTHONUNBUFFERED=1",
         "APPTAINERENV_CUDA_VISIBLE_DEVICES=0,1",
+        "APPTAINERENV_SLURM_ARRAY_JOB_ID=70",
         "APPTAINERENV_SLURM_ARRAY_TASK_ID=4",
         "APPTAINERENV_SLURM_JOB_ID=77",
     }
@@ -237,7 +238,12 @@ def real_container(folder: Path) -> Container:
 
 
 def run_script(text: str, folder: Path, **variables: object) -> subprocess.CompletedProcess[str]:
-    environ = {"PATH": f"{folder}:/usr/bin:/bin", "SLURM_ARRAY_TASK_ID": "4", "SLURM_JOB_ID": "77"}
+    environ = {
+        "PATH": f"{folder}:/usr/bin:/bin",
+        "SLURM_ARRAY_JOB_ID": "70",
+        "SLURM_ARRAY_TASK_ID": "4",
+        "SLURM_JOB_ID": "77",
+    }
     environ |= {name: str(value) for name, value in variables.items()}
     return subprocess.run(
         ["bash", "-s"], input=text, env=environ, cwd=folder, capture_output=True, text=True, check=False, timeout=60
