@@ -69,7 +69,7 @@ elif [ "$code" -gt 128 ] && [ "$code" -ne 130 ] && [ -z "$asked" ] && [ "$restar
 fi
 if [ -n "$again" ]; then
     echo "rephase: $again; back into the queue, the run goes on from its checkpoint" >&2
-    # Not SLURM_JOB_ID: for one task of an array that is the number of the whole array, cancelled and finished tasks too.
+    # Not SLURM_JOB_ID: for one task of an array that is the number of the whole array, ended ones included.
     scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"
 fi
 exit "$code"
