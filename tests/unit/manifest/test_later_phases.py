@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from rephase.engine.checkpoints import read_tensors
 from rephase.manifest import Phase, Run, read_phase
 from rephase.manifest.algorithm import Variant, Variants
 from rephase.manifest.hashing import file_digest, plain
@@ -154,3 +155,28 @@ def test_later_figures_are_never_judged_as_the_log_own() -> None:
     ]
     assert recorded.source == "later public record"
     assert all(outcome.reward not in (142.30, 153.06) for outcome in recorded.judged)
+
+
+def test_the_world_models_of_the_factorial_are_of_one_size_one_recipe_and_one_budget() -> None:
+    factorial = phase("factorial")
+    made = json.loads((FOLDER / "factorial/provenance.json").read_text())
+    parts = {
+        name: (config.world_model.part, config.policy.part, factorial.manifest.configs[name].world_model)
+        for name, config in factorial.configs.items()
+    }
+
+    assert parts == {
+        "mlp-mlp": ("mlp", "gaussian-mlp", "world-model-mlp"),
+        "mlp-flow": ("mlp", "flow-ode", "world-model-mlp"),
+        "flow-mlp": ("flow", "gaussian-mlp", "world-model-flow"),
+        "flow-flow": ("flow", "flow-ode", "world-model-flow"),
+    }
+    assert factorial.config_digest("flow-mlp") != factorial.config_digest("flow-flow")
+    one, other = (made["world_models"][kind]["parameters"] for kind in ("mlp", "flow"))
+    assert abs(one - other) / one < 0.01
+    for kind, described in made["world_models"].items():
+        shapes, _ = read_tensors(FOLDER / f"factorial/world_model-{kind}.safetensors", described["sha256"])
+        assert sum(value.numel() for value in shapes.values()) == described["parameters"]
+        assert factorial.input(f"world-model-{kind}").sha256 == described["sha256"]
+        assert list(described["losses"]) == [str(step) for step in range(100, made["settings"]["steps"] + 1, 100)]
+    assert len({json.dumps(plain(one.world_model.settings)) for one in factorial.configs.values()}) == 2
