@@ -209,7 +209,7 @@ def test_requeue_kill_cancel_and_end_of_time_change_no_number_and_the_check_prin
 
     records = store.records()
     assert numbers(records) == numbers(undisturbed.records())
-    assert {record.attempt for record in records} == {2}
+    assert all(record.attempt > 1 for record in records)
     assert all(record.resumed for record in records)
 
 
