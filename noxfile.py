@@ -23,7 +23,7 @@ nox.options.error_on_missing_interpreters = True
 
 ROOT = Path(__file__).parent
 PLUGINS = ["rephase-mlp", "rephase-flow", "rephase-euler", "rephase-rk"]
-OPTIONAL = ["rephase-torchdiffeq", "rephase-meanflow"]
+OPTIONAL = ["rephase-torchdiffeq", "rephase-meanflow", "rephase-tensorboard", "rephase-wandb"]
 GROUPS = nox.project.load_toml("pyproject.toml")["dependency-groups"]
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 INCONCLUSIVE = 4
@@ -160,7 +160,7 @@ def minimums(session: nox.Session) -> None:
 def constraints(session: nox.Session) -> None:
     """constraints.txt, written again from the newest versions that fit pyproject.toml."""
     groups = [requirement for name in sorted(GROUPS) for requirement in GROUPS[name]]
-    session.install(*_torch_index(), f".[{_extras()}]", *groups)
+    session.install(*_torch_index(), f".[{_extras()}]", *(f"./plugins/{name}" for name in OPTIONAL), *groups)
     frozen = session.run("python", "-m", "pip", "freeze", "--exclude", "rephase", silent=True) or ""
     pins = [line.partition("+")[0] for line in frozen.splitlines() if "==" in line]
     text = (

@@ -6,14 +6,17 @@ import argparse
 
 from rephase.cli.rendering import emit, table
 from rephase.plugins import Kind
-from rephase.plugins.registry import Fault, Registry, discover
+from rephase.plugins.registry import Fault, discover
+from rephase.plugins.trackers import discover_trackers
 
 __all__ = ["configure", "run"]
+
+_TRACKER = "tracker"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--kind", choices=[str(kind) for kind in Kind], help="only parts of this kind")
+    parser.add_argument("--kind", choices=[*map(str, Kind), _TRACKER], help="only parts of this kind")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -22,19 +25,22 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         0, or 2 when a plugin is at fault.
     """
-    registry = discover()
-    parts = [one for one in registry.offered if arguments.kind in (None, str(one.offer.kind))]
+    registry, trackers = discover(), discover_trackers()
+    found = [(str(one.offer.kind), one.offer.name, one.source, one.offer.summary) for one in registry.offered]
+    found += [(_TRACKER, one.offer.name, one.source, one.offer.summary) for one in trackers.offered]
     rows = [
-        [str(one.offer.kind), one.offer.name, one.source.distribution, one.source.version, one.offer.summary]
-        for one in parts
+        [kind, name, source.distribution, source.version, summary]
+        for kind, name, source, summary in found
+        if arguments.kind in (None, kind)
     ]
+    faults = (*registry.faults, *trackers.faults)
     keys = ("kind", "name", "distribution", "version", "summary")
     data = {
         "parts": [dict(zip(keys, row, strict=True)) | {"state": "ok"} for row in rows],
-        "faults": [_fault_data(fault) for fault in registry.faults],
+        "faults": [_fault_data(fault) for fault in faults],
     }
-    emit(arguments, data, _text(rows, registry))
-    return 2 if registry.faults else 0
+    emit(arguments, data, _text(rows, faults))
+    return 2 if faults else 0
 
 
 def _fault_data(fault: Fault) -> dict[str, object]:
@@ -42,10 +48,10 @@ def _fault_data(fault: Fault) -> dict[str, object]:
     return {"owners": owners, "problem": fault.problem, "remedy": fault.remedy, "state": "failed"}
 
 
-def _text(rows: list[list[str]], registry: Registry) -> str:
+def _text(rows: list[list[str]], faults: tuple[Fault, ...]) -> str:
     lines = [table(["Kind", "Name", "Distribution", "Version", "Summary"], rows)]
     count = f"{len(rows)} {'part' if len(rows) == 1 else 'parts'}"
-    failed = len(registry.faults)
+    failed = len(faults)
     lines.append(f"{count}, {failed} failed" if failed else f"{count}, none failed")
-    lines.extend(f"failed: {fault.error()}" for fault in registry.faults)
+    lines.extend(f"failed: {fault.error()}" for fault in faults)
     return "\n".join(lines)

@@ -12,6 +12,8 @@ from rephase.cli.rendering import emit, tell
 from rephase.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rephase.manifest import Phase, Run
     from rephase.reproduction.running import Ran
     from rephase.reproduction.training import Progress
@@ -36,6 +38,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs", type=int, default=0, help="configs trained side by side (default: one a core at the embedded scale)"
     )
+    parser.add_argument(
+        "--track",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a tracker to tell metrics to, such as tensorboard; may be given again (rephase plugins lists them)",
+    )
     parser.add_argument("--checkpoint-seconds", type=float, default=30.0, help="time between checkpoints (default: 30)")
 
 
@@ -47,6 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from rephase.reproduction.parallel import run_side_by_side
     from rephase.reproduction.running import prepare, run_all
+    from rephase.reproduction.tracking import Tracking
 
     phase = phase_of(arguments)
     runs = _chosen(arguments, phase)
@@ -69,11 +79,12 @@ def run(arguments: argparse.Namespace) -> int:
     tell(f"{len(workshop.inputs)} inputs verified: " + ", ".join(sorted(workshop.inputs)))
     jobs = arguments.jobs or (os.cpu_count() or 1 if is_small else 1)
     left = {run.config for run in runs if not store.is_completed(run)}
-    show = _Meter(phase).show
-    if min(jobs, len(left)) > 1:
-        ran = run_side_by_side(workshop, runs, show, tell, jobs, threads)
-    else:
-        ran = run_all(workshop, runs, show, tell)
+    with Tracking(arguments.track, store.folder / "tracked", tell) as tracking:
+        report = _both(_Meter(phase).show, tracking.show)
+        if min(jobs, len(left)) > 1:
+            ran = run_side_by_side(workshop, runs, report, tell, jobs, threads)
+        else:
+            ran = run_all(workshop, runs, report, tell)
     emit(arguments, _data(phase, ran), _text(ran))
     return 3 if ran.failed or ran.elsewhere else 0
 
@@ -84,6 +95,14 @@ def _chosen(arguments: argparse.Namespace, phase: Phase) -> tuple[Run, ...]:
     if arguments.task or arguments.seed is not None:
         raise UsageError("--index already says which task and seed", remedy="leave out --task and --seed")
     return (phase.run_at(arguments.index, arguments.config, arguments.extend),)
+
+
+def _both(first: Callable[[Progress], None], second: Callable[[Progress], None]) -> Callable[[Progress], None]:
+    def report(progress: Progress) -> None:
+        first(progress)
+        second(progress)
+
+    return report
 
 
 class _Meter:

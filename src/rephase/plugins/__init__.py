@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from rephase.plugins.hookspecs import hookimpl
-from rephase.plugins.offers import Kind, Offer
+from rephase.plugins.offers import Kind, Offer, TrackerOffer
 
-__all__ = ["Kind", "Offer", "hookimpl"]
+__all__ = ["Kind", "Offer", "TrackerOffer", "hookimpl"]

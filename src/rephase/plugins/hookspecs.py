@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 import pluggy
 
-from rephase.plugins.offers import Offer
+from rephase.plugins.offers import Offer, TrackerOffer
 
-__all__ = ["hookimpl", "hookspec", "rephase_offers"]
+__all__ = ["hookimpl", "hookspec", "rephase_offers", "rephase_trackers"]
 
 hookspec = pluggy.HookspecMarker("rephase")
 hookimpl = pluggy.HookimplMarker("rephase")
@@ -34,5 +34,25 @@ def rephase_offers() -> Iterable[Offer]:
             def rephase_offers():
                 return [Offer(Kind.INTEGRATOR, "ralston", "Ralston's second-order method", RalstonConfig,
                               "my_plugin.ralston:build")]
+    """
+    raise NotImplementedError  # a specification, never called
+
+
+@hookspec
+def rephase_trackers() -> Iterable[TrackerOffer]:
+    """Announce the trackers of this plugin: what ``rephase run --track NAME`` can tell metrics to.
+
+    Called by ``rephase run`` when it is given ``--track``, and by ``rephase plugins``; never by a run without it, and
+    whatever a manifest says. Takes no arguments.
+
+    Returns:
+        One `TrackerOffer` for each tracker.
+
+    Example:
+        ::
+
+            @hookimpl
+            def rephase_trackers():
+                return [TrackerOffer("csv", "one CSV file a run", "my_plugin.csv:CsvTracker")]
     """
     raise NotImplementedError  # a specification, never called

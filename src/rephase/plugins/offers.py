@@ -11,7 +11,10 @@ from attrs import field, frozen, validators
 
 from rephase.errors import PluginError
 
-__all__ = ["Kind", "Offer"]
+__all__ = ["Kind", "Offer", "TrackerOffer"]
+
+_NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
+_LOADER = r"[A-Za-z_][\w.]*:[A-Za-z_]\w*"
 
 
 class Kind(StrEnum):
@@ -40,10 +43,10 @@ class Offer:
     """
 
     kind: Kind
-    name: str = field(validator=validators.matches_re(r"[a-z][a-z0-9]*(-[a-z0-9]+)*"))
+    name: str = field(validator=validators.matches_re(_NAME))
     summary: str
     config: type
-    loader: str = field(validator=validators.matches_re(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*"))
+    loader: str = field(validator=validators.matches_re(_LOADER))
     takes_integrator: bool = False
     stackable: bool = True
 
@@ -53,13 +56,42 @@ class Offer:
         Raises:
             PluginError: The loader names something that is not there.
         """
-        module, attribute = self.loader.split(":")
-        try:
-            builder: Callable[..., Any] = getattr(import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
-            raise PluginError(
-                f"the {self.kind} {self.name!r} cannot be loaded: {error}",
-                where=self.loader,
-                remedy="install what its plugin needs, or mend the plugin",
-            ) from error
-        return builder
+        return _load(f"the {self.kind} {self.name!r}", self.loader)
+
+
+@frozen
+class TrackerOffer:
+    """One tracker a plugin can build.
+
+    Args:
+        name: Name by which ``rephase run --track`` asks for it, lower case with hyphens, unique among trackers.
+        summary: One line for listings.
+        loader: Where the builder is, as ``package.module:attribute``; imported only when the tracker is wanted. It is
+            called as ``builder(folder)`` with a folder to write in, not made yet, and returns a
+            `rephase.protocols.Tracker`.
+    """
+
+    name: str = field(validator=validators.matches_re(_NAME))
+    summary: str
+    loader: str = field(validator=validators.matches_re(_LOADER))
+
+    def load(self) -> Callable[..., Any]:
+        """Import the builder; this is where a tracker's heavy imports happen.
+
+        Raises:
+            PluginError: The loader names something that is not there.
+        """
+        return _load(f"the tracker {self.name!r}", self.loader)
+
+
+def _load(what: str, loader: str) -> Callable[..., Any]:
+    module, attribute = loader.split(":")
+    try:
+        builder: Callable[..., Any] = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise PluginError(
+            f"{what} cannot be loaded: {error}",
+            where=loader,
+            remedy="install what its plugin needs, or mend the plugin",
+        ) from error
+    return builder

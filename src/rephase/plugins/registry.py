@@ -22,7 +22,7 @@ from rephase.errors import PluginError, UnknownName
 from rephase.plugins import hookspecs
 from rephase.plugins.offers import Kind, Offer
 
-__all__ = ["GROUP", "Fault", "Offered", "Registry", "Source", "discover", "installed_sources", "normalised"]
+__all__ = ["GROUP", "Fault", "Offered", "Registry", "Source", "discover", "installed_sources", "normalised", "register"]
 
 GROUP = "rephase"
 _LISTING = "rephase plugins"
@@ -68,7 +68,7 @@ class Fault:
     sources: tuple[Source, ...]
     problem: str
     remedy: str
-    names: tuple[tuple[Kind, str], ...] = ()
+    names: tuple[tuple[str, str], ...] = ()
 
     def error(self, where: str = "") -> PluginError:
         """The fault as an exception."""
@@ -196,7 +196,16 @@ def discover(
     )
 
 
-def _load(source: Source, entry_point: EntryPoint) -> list[Offered] | Fault:
+def register(source: Source, entry_point: EntryPoint) -> pluggy.PluginManager | Fault:
+    """Import one plugin and hold its hooks against the specifications; none of them is called.
+
+    Args:
+        source: Where it comes from.
+        entry_point: What to import.
+
+    Returns:
+        A manager that knows this plugin alone, or what is wrong with it.
+    """
     # A plugin is a stranger's code: whatever it raises must become a listed fault and not end the listing.
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
@@ -213,10 +222,17 @@ def _load(source: Source, entry_point: EntryPoint) -> list[Offered] | Fault:
             f"mend or remove {source.distribution}",
         )
     misspelt = _misspelt_hook(manager)
-    if misspelt:
-        return _fault(source, *misspelt)
+    return _fault(source, *misspelt) if misspelt else manager
+
+
+def _load(source: Source, entry_point: EntryPoint) -> list[Offered] | Fault:
+    manager = register(source, entry_point)
+    if isinstance(manager, Fault):
+        return manager
     implementations = manager.hook.rephase_offers.get_hookimpls()
     if not implementations:
+        if manager.hook.rephase_trackers.get_hookimpls():
+            return []
         return _fault(
             source, f"{source.module} implements no hook", "mark rephase_offers with rephase.plugins.hookimpl"
         )

@@ -1,4 +1,4 @@
-"""What a part is: the protocols of world models, policies, integrators and environments.
+"""What a part is: the protocols of world models, policies, integrators and environments; and what a tracker is.
 
 Nothing here imports torch at run time, so that a machine without it can list and check parts.
 """
@@ -9,6 +9,7 @@ from rephase.protocols.environment import BatchedEnvironment
 from rephase.protocols.integrator import Integrator, Velocity
 from rephase.protocols.policy import Policy
 from rephase.protocols.shapes import Spaces
+from rephase.protocols.tracker import Tracker
 from rephase.protocols.world_model import WorldModel
 
-__all__ = ["BatchedEnvironment", "Integrator", "Policy", "Spaces", "Velocity", "WorldModel"]
+__all__ = ["BatchedEnvironment", "Integrator", "Policy", "Spaces", "Tracker", "Velocity", "WorldModel"]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from attrs import frozen
+from attrs import field, frozen
 from torch import Tensor
 
 from rephase.engine.checkpoints import read_tensors, write_tensors
@@ -47,6 +47,7 @@ class Progress:
         seconds_left: Estimate from the pace of this attempt; None before there is one.
         returns: Latest mean return of each run; empty before the first evaluation.
         note: What is going on besides training, such as ``evaluating``; empty for nothing.
+        measured: What was measured of each run at this epoch and not reported before, by name.
     """
 
     config: str
@@ -55,6 +56,7 @@ class Progress:
     seconds_left: float | None
     returns: Mapping[Run, float]
     note: str = ""
+    measured: Mapping[Run, Mapping[str, float]] = field(factory=dict)
 
 
 @frozen(eq=False)
@@ -150,10 +152,10 @@ class CohortTraining:
             if epoch % stride == 0 or epoch == algorithm.epochs:
                 self._look_for_failures()
                 self._metrics.append((epoch, tuple(point.metrics for point in self.cohort.points())))
-                self._tell()
+                self._tell(measured=dict(zip(self.runs, self._metrics[-1][1], strict=True)))
             if evaluation.every and epoch % evaluation.every == 0 and epoch < algorithm.epochs:
                 self._extend_curves(self._evaluate("curve", evaluation.curve_episodes or evaluation.episodes))
-                self._tell()
+                self._tell(measured=self._last_returns())
         if not self._is_saved_at_end():
             self.save()
 
@@ -174,7 +176,7 @@ class CohortTraining:
         elif evaluation.plan is Plan.RE_EVALUATE:
             plan = self._evaluate("plan", evaluation.episodes)
         self._extend_curves(returns, predicted)
-        self._tell("evaluated")
+        self._tell("evaluated", self._last_returns())
         return {
             run: Measured(
                 episode_returns=tuple(returns[at].tolist()),
@@ -289,13 +291,16 @@ class CohortTraining:
         columns = {name: tuple(rows[at][name] for _, rows in self._metrics) for name in names}
         return {"epoch": tuple(float(epoch) for epoch, _ in self._metrics), **columns}
 
-    def _tell(self, note: str = "") -> None:
+    def _last_returns(self) -> dict[Run, dict[str, float]]:
+        return {run: {"return": self._curves[run][-1].reward} for run in self.runs}
+
+    def _tell(self, note: str = "", measured: Mapping[Run, Mapping[str, float]] | None = None) -> None:
         epoch, epochs = self.cohort.epoch, self.cohort.algorithm.epochs
         done = epoch - self._first_epoch
         pace = (time.monotonic() - self._started) / done if done else None
         returns = {run: points[-1].reward for run, points in self._curves.items() if points}
         left = None if pace is None else pace * (epochs - epoch)
-        self._report(Progress(self.config, epoch, epochs, left, returns, note))
+        self._report(Progress(self.config, epoch, epochs, left, returns, note, measured or {}))
 
 
 def _cohort(

@@ -1,0 +1,1 @@
+"""Metrics as TensorBoard event files, as a rephase plugin."""

@@ -1,0 +1,1 @@
+"""Metrics as offline Weights & Biases runs, as a rephase plugin."""
