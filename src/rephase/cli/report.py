@@ -26,8 +26,8 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         0 whatever the verdict; `rephase check` is the one that judges by its exit code.
     """
+    from rephase.manifest.writing import write_atomically
     from rephase.report import gather, html_page, markdown_page
-    from rephase.reproduction.storing import write_atomically
 
     store = store_of(arguments, phase_of(arguments))
     report = gather(store)

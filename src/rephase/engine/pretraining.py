@@ -13,6 +13,7 @@ import torch
 from attrs import field, frozen, validators
 from torch import Tensor, nn
 
+from rephase.engine.learner import action_masks
 from rephase.engine.model_loss import ModelLoss, world_model_loss
 from rephase.manifest.algorithm import Algorithm, Variants
 from rephase.protocols import Spaces, WorldModel
@@ -144,9 +145,7 @@ class Pretrainer:
         self._pool = pool
         self._settings = settings
         self._generator = generator
-        self._masks = torch.zeros(spaces.tasks, spaces.action)
-        for index, size in enumerate(spaces.action_sizes):
-            self._masks[index, :size] = 1
+        self._masks = action_masks(spaces)
         self._algorithm = Algorithm(
             gamma=settings.gamma,
             dynamics_weight=settings.dynamics_weight,

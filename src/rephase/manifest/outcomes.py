@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -20,6 +19,7 @@ from attrs import NOTHING, asdict, field, fields, frozen
 
 from rephase.errors import ManifestError, Problem
 from rephase.manifest.reading import structure
+from rephase.manifest.writing import write_atomically
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -228,22 +228,13 @@ def write_outcomes(path: Path, recorded: RecordedOutcomes) -> None:
     """Write recorded outcomes to a file, atomically: a reader sees the old file or the new one.
 
     Args:
-        path: Where to; the folder must exist.
+        path: Where to; missing folders are made.
         recorded: What to write.
 
     Raises:
         ManifestError: If a number is not finite; nothing is written then.
     """
-    text = outcomes_text(recorded)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_atomically(path, outcomes_text(recorded))
 
 
 def _check_schema(name: str, tree: Mapping[str, Any]) -> None:

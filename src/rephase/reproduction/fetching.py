@@ -20,8 +20,8 @@ from rephase.manifest.fetched import FetchLock, PinnedInput, fetch_lock_path, fo
 from rephase.manifest.files import displayed
 from rephase.manifest.hashing import file_digest
 from rephase.manifest.schema import Input
+from rephase.manifest.writing import write_atomically
 from rephase.reproduction.hub import Hub, HubFile, HubUnreachable
-from rephase.reproduction.storing import write_atomically
 
 __all__ = ["Fetched", "assign_files", "fetch_phase"]
 

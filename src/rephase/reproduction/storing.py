@@ -32,8 +32,9 @@ from rephase.manifest.hashing import digest_of, plain, short
 from rephase.manifest.lock import Lock, format_lock, read_lock
 from rephase.manifest.reading import structure
 from rephase.manifest.record import Record, format_record, read_record
+from rephase.manifest.writing import write_atomically
 
-__all__ = ["RunState", "State", "Store", "write_atomically"]
+__all__ = ["RunState", "State", "Store"]
 
 _STATE_SCHEMA = 1
 _TRIES = 5
@@ -78,30 +79,6 @@ class RunState:
     process: int = 0
     job: str = ""
     updated: str = ""
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file's content so that a reader, or a crash, meets the old or the new and nothing between.
-
-    Args:
-        path: The file; missing folders are made.
-        text: Its new content.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with temporary.open("w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 class Store:

@@ -25,7 +25,8 @@ from rephase.errors import InvalidRecord, ManifestError, UsageError
 from rephase.manifest import Run
 from rephase.manifest.hashing import plain
 from rephase.manifest.reading import structure
-from rephase.reproduction.storing import Store, write_atomically
+from rephase.manifest.writing import write_atomically
+from rephase.reproduction.storing import Store
 
 __all__ = ["Submission", "job_by_run", "one_submitter", "read_submissions", "write_submission"]
 

@@ -15,8 +15,9 @@ from rephase.errors import InvalidRecord
 from rephase.manifest import Run
 from rephase.manifest.lock import Lock
 from rephase.manifest.record import Record
+from rephase.manifest.writing import write_atomically
 from rephase.reproduction.phases import open_phase
-from rephase.reproduction.storing import RunState, State, Store, write_atomically
+from rephase.reproduction.storing import RunState, State, Store
 
 RUN = Run("baseline", "reacher-easy", 1)
 OTHER = Run("baseline", "reacher-easy", 2)
