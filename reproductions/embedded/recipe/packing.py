@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ def pack(
         digests[name] = kept.write(out / name)
     provenance = {
         "recipe": cattrs.unstructure(recipe),
-        "versions": {name: version(name) for name in _DISTRIBUTIONS},
+        "versions": _versions(),
         "machine": {"processor": platform.machine(), "system": platform.system(), "python": platform.python_version()},
         "wall_seconds": {name: round(seconds) for name, seconds in wall.items()},
         "data": statistics(episodes),
@@ -88,3 +88,14 @@ def statistics(episodes: dict[int, Episodes]) -> dict[str, dict[str, float]]:
         }
         for task, own in episodes.items()
     }
+
+
+def _versions() -> dict[str, str]:
+    """Versions of what the assets were made with; the agents' library is not there when their episodes were kept."""
+    found = {}
+    for name in _DISTRIBUTIONS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
