@@ -119,6 +119,15 @@ def embedded_assets(session: nox.Session) -> None:
     session.run("python", "-m", "recipe", *session.posargs, env={**_quiet(), "PYTHONPATH": "reproductions/embedded"})
 
 
+@nox.session(name="embedded-damage", tags=["more"])
+def embedded_damage(session: nox.Session) -> None:
+    """Phase 3 in world models damaged on purpose, and with other seeds: which of them the verdict lets pass."""
+    _install(session, "run")
+    session.run(
+        "python", "-m", "recipe.damaged", *session.posargs, env={**_quiet(), "PYTHONPATH": "reproductions/embedded"}
+    )
+
+
 @nox.session(name="operating-characteristics", tags=["more"])
 def operating_characteristics(session: nox.Session) -> None:
     """How often verdicts are right and wrong, simulated again and held against the published page (-- --write)."""

@@ -43,7 +43,7 @@ class Rounds:
         count: Number of rounds.
         policies: Policies of one task in one round.
         episodes: Real episodes of one policy; the first is without noise.
-        noise: Standard deviations of the exploration noise; noisy episodes take them in turn.
+        noise: Standard deviations of the exploration noise; all episodes but the first take them in turn.
         horizons: Imagined steps; rounds take them in turn.
         extraction: How policies are extracted; its horizon is replaced.
         policy_units: Hidden widths of the Gaussian policies.
@@ -141,29 +141,30 @@ RECIPE = Recipe(
     seed=20_250,
     tasks=("reacher-easy", "walker-stand", "cheetah-run"),
     behaviour=(
-        Behaviour(task="walker-stand", seed=1, steps=25_000),
-        Behaviour(task="reacher-easy", seed=1, steps=32_500),
         Behaviour(task="cheetah-run", seed=1, steps=72_500),
+        Behaviour(task="reacher-easy", seed=1, steps=32_500),
+        Behaviour(task="reacher-easy", seed=2, steps=32_500, learning_rate=1e-3),
+        Behaviour(task="walker-stand", seed=1, steps=25_000),
         Behaviour(task="walker-stand", seed=2, steps=20_000, learning_rate=1e-3),
     ),
-    model=MLPWorldModelConfig(latent_size=192, encoder_units=(256,), units=(256, 256), task_size=16),
+    model=MLPWorldModelConfig(latent_size=256, encoder_units=(256,), units=(320, 320), task_size=16),
     shares=(0.3, 0.4, 0.3),
-    first_fit=Pretraining(steps=1_500, batch_size=192, horizon=8, warmup=100, final_lr=1e-5),
+    first_fit=Pretraining(steps=2_000, batch_size=256, horizon=5, warmup=100, final_lr=1e-4),
     rounds=Rounds(
-        count=23,
+        count=20,
         policies=4,
-        episodes=3,
-        noise=(0.2, 0.5),
+        episodes=8,
+        noise=(0.0, 0.2, 0.0, 0.5),
         horizons=(5,),
         extraction=_EXTRACTION,
         policy_units=(128, 64),
-        fit=Pretraining(steps=300, batch_size=256, horizon=5, first_lr=1e-3, final_lr=2e-4),
+        fit=Pretraining(steps=700, batch_size=256, horizon=5, warmup=50, first_lr=8e-4, final_lr=1e-4),
     ),
-    final_fit=Pretraining(steps=2_200, batch_size=256, horizon=6, warmup=100, final_lr=1e-5),
-    packing=Packing(start_states=8_000, episodes=80),
+    final_fit=Pretraining(steps=6_000, batch_size=256, horizon=6, warmup=100, final_lr=1e-5),
+    packing=Packing(start_states=8_000, episodes=100),
     heldout=Heldout(
         seeds=(7, 8, 9),
-        episodes=5,
+        episodes=10,
         extraction=_EXTRACTION,
         policy_units=(128, 64),
         steps=(1, 2, 4, 8, 16, 32),
