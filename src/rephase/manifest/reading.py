@@ -2,12 +2,13 @@
 
 Nothing is coerced: an int field refuses ``"1"``, ``1.9`` and ``true``; a float field also takes whole numbers. Unknown
 keys are problems that name the nearest known key, a validator's own sentence is kept, and all problems of a file are
-reported together, each as ``file: key.path: problem; remedy``.
+reported together, each as ``file: key.path: problem; remedy``. A whole number has 64 bits at most, as TOML promises.
 """
 
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 import types
 import typing
@@ -27,6 +28,9 @@ __all__ = ["read_toml", "structure"]
 T = TypeVar("T")
 _Key = str | int
 _Found = tuple[tuple[_Key, ...], str, str]
+_BITS = 64
+_THOUSANDS = re.compile(r"\d(?:_?\d){999}")
+_SHORTER = f"write a number between -2^{_BITS - 1} and 2^{_BITS - 1} - 1, or one with a decimal point or exponent"
 
 
 class _Wrong(Exception):
@@ -52,12 +56,12 @@ def read_toml(path: Path, name: str = "") -> dict[str, Any]:
         Its tables as dictionaries.
 
     Raises:
-        ManifestError: It is missing, unreadable or not TOML.
+        ManifestError: It is missing, unreadable or not TOML, or has whole numbers of more than 64 bits.
     """
     name = name or str(path)
     try:
         with path.open("rb") as stream:
-            return tomllib.load(stream)
+            document = tomllib.load(stream)
     except FileNotFoundError:
         raise ManifestError(name, [Problem("", "no such file", "check the path that names it")]) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -66,6 +70,14 @@ def read_toml(path: Path, name: str = "") -> dict[str, Any]:
         raise ManifestError(
             name, [Problem("", f"cannot be read: {error.strerror}", "check its permissions")]
         ) from error
+    except ValueError as error:  # Python turns only so many digits into a number
+        lines = path.read_text(encoding="utf-8").splitlines()
+        line = next((at for at, text in enumerate(lines, 1) if _THOUSANDS.search(text)), "?")
+        problem = f"expected whole numbers of at most {_BITS} bits, found one of thousands of digits (at line {line})"
+        raise ManifestError(name, [Problem("", problem, _SHORTER)]) from error
+    if found := [Problem(_written(at), problem, _SHORTER) for at, problem in _too_large(document)]:
+        raise ManifestError(name, found)
+    return document
 
 
 def structure(value: Any, shape: type[T], file: str, at: str = "") -> T:
@@ -90,6 +102,15 @@ def structure(value: Any, shape: type[T], file: str, at: str = "") -> T:
             Problem(_written([*([at] if at else []), *path]), problem, remedy) for path, problem, remedy in wrong.found
         ]
         raise ManifestError(file, problems) from None
+
+
+def _too_large(value: Any, at: tuple[_Key, ...] = ()) -> Iterable[tuple[tuple[_Key, ...], str]]:
+    """Where a document has whole numbers that nothing could compute with, and what is there."""
+    if isinstance(value, int) and not -(2 ** (_BITS - 1)) <= value < 2 ** (_BITS - 1):
+        yield at, f"expected a whole number of at most {_BITS} bits, found one of {value.bit_length() + 1}"
+    elif isinstance(value, (dict, list)):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _too_large(inner, (*at, key))
 
 
 def _written(path: Iterable[_Key]) -> str:

@@ -160,3 +160,35 @@ def test_whatever_stands_there_it_is_read_or_refused(tree: dict[str, Any]) -> No
         refused = ()
         assert made.name == tree["name"]
     assert refused or "name" in tree
+
+
+LIMITS = "write a number between -2^63 and 2^63 - 1, or one with a decimal point or exponent"
+
+
+def test_whole_numbers_of_more_than_64_bits_are_named_all_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "m.toml"
+    path.write_text(
+        f"largest = {2**63 - 1}\nsmallest = -{2**63}\nover = {2**63}\n"
+        f"[algorithm]\nepochs = {'9' * 300}\n[configs.a]\nsizes = [1, -1, 0x{'f' * 5000}]\n"
+    )
+
+    with pytest.raises(ManifestError) as caught:
+        read_toml(path, "m.toml")
+
+    assert str(caught.value).splitlines() == [
+        f"m.toml: over: expected a whole number of at most 64 bits, found one of 65; {LIMITS}",
+        f"m.toml: algorithm.epochs: expected a whole number of at most 64 bits, found one of 998; {LIMITS}",
+        f"m.toml: configs.a.sizes[2]: expected a whole number of at most 64 bits, found one of 20001; {LIMITS}",
+    ]
+
+
+def test_a_number_too_long_for_python_itself_is_one_message(tmp_path: Path) -> None:
+    path = tmp_path / "m.toml"
+    path.write_text(f"schema = 1\nseeds = [{'1_1' * 5000}]\n")
+
+    with pytest.raises(ManifestError) as caught:
+        read_toml(path, "m.toml")
+
+    assert str(caught.value) == (
+        f"m.toml: expected whole numbers of at most 64 bits, found one of thousands of digits (at line 2); {LIMITS}"
+    )
