@@ -169,6 +169,8 @@ def _overridden(written: dict[str, Any], dotted: str, value: Any, at: str, probl
     *way, last = dotted.split(".")
     table: Any = changed
     for key in way:
+        if key == "settings" and isinstance(table, dict) and "part" in table:
+            table.setdefault(key, {})  # a part's settings may all be left at their defaults
         if not isinstance(table, dict) or not isinstance(table.get(key), dict):
             known = [name for name, item in table.items() if isinstance(item, dict)] if isinstance(table, dict) else []
             problems.append(unknown_name(at, "table", key, known))

@@ -185,6 +185,15 @@ def test_a_variation_is_a_config_with_overrides(project: Path, tmp_path: Path) -
     assert phase.configs["flowpolicy"].policy.integrator.part == "euler"
 
 
+def test_an_override_reaches_settings_the_file_leaves_at_their_defaults(project: Path, tmp_path: Path) -> None:
+    use = 'file = "../configs/flowpolicy.toml"'
+    path = edited(project, tmp_path, (use, f'{use}\noverrides = {{ "policy.integrator.settings.rtol" = 1e-3 }}'))
+    phase = read_phase(path)
+
+    assert phase.configs["flowpolicy"].policy.integrator is not None
+    assert phase.configs["flowpolicy"].policy.integrator.settings == {"rtol": 1e-3}
+
+
 def test_an_override_into_nowhere_is_refused(project: Path, tmp_path: Path) -> None:
     use = 'file = "../configs/flowpolicy.toml"'
     path = edited(project, tmp_path, (use, f'{use}\noverrides = {{ "polcy.settings.substeps" = 4 }}'))

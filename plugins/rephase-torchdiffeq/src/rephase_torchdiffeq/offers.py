@@ -32,7 +32,6 @@ def rephase_offers() -> list[Offer]:
             summary=f"{title}, order {order}, adaptive, by torchdiffeq",
             config=AdaptiveConfig,
             loader=f"rephase_torchdiffeq.adaptive:{builder}",
-            stackable=False,
         )
         for name, builder, title, order in (
             ("dopri5", "dopri5", "Dormand-Prince", 5),
