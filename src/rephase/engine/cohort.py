@@ -7,16 +7,18 @@ in a cohort differ by rounding only.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
 
 import torch
 from attrs import frozen
 from torch import Tensor, nn
 
 from rephase.engine.critic import CriticEnsembles
-from rephase.engine.learner import Batch, Learner, action_masks
+from rephase.engine.drawing import Draws, Inputs, SliceSource
+from rephase.engine.learner import Learner, action_masks
 from rephase.engine.parts import SharedPart, StackedPart
 from rephase.engine.planning import Imagined, Planner
+from rephase.engine.precision import training_precision
+from rephase.engine.replay import Program, Recorder, recorder_for
 from rephase.engine.rewards import expectation, symexp
 from rephase.engine.seeding import stream
 from rephase.errors import RunFailed
@@ -24,7 +26,7 @@ from rephase.manifest.algorithm import Algorithm
 from rephase.manifest.schema import Planning
 from rephase.protocols import Policy, Spaces, WorldModel
 
-__all__ = ["Cohort", "CurvePoint", "Member", "SliceSource"]
+__all__ = ["Cohort", "CurvePoint", "Member"]
 
 
 @frozen
@@ -53,14 +55,6 @@ class CurvePoint:
     metrics: Mapping[str, float]
 
 
-class SliceSource(Protocol):
-    """Real episodes that stretches can be drawn from; a store and a pool of episodes both are."""
-
-    def draw(self, count: int, horizon: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Draw observations (H+1, B, S), actions (H, B, A), plain rewards (H, B) and task indices (B,)."""
-        ...
-
-
 class Cohort:
     """R runs, each a (task, seed), extracting policies from world models.
 
@@ -76,6 +70,7 @@ class Cohort:
         stackable: Whether policies may run under `torch.func.vmap`; one after the other otherwise.
         device: Where to compute.
         model_stackable: The same for world models that train.
+        recorder: What records an update to replay it; None for what the device offers.
     """
 
     def __init__(
@@ -89,6 +84,7 @@ class Cohort:
         stackable: bool = True,
         device: str | torch.device = "cpu",
         model_stackable: bool = True,
+        recorder: Recorder | None = None,
     ) -> None:
         self.members = tuple(members)
         self.algorithm = algorithm
@@ -104,7 +100,6 @@ class Cohort:
         for policy, member in zip(policies, members, strict=True):
             policy.initialise(stream(member.seed, "policy"))
         self._policy_noise_shape = policies[0].noise_shape
-        self._noise_shape = policies[0].noise_shape(algorithm.batch_size)
         self._action_size = spaces.action
         stacked = StackedPart([_module(policy).to(self.device) for policy in policies], stackable)
         critics = CriticEnsembles(runs, model.latent_size(), algorithm.critic_units, algorithm.critics)
@@ -112,7 +107,6 @@ class Cohort:
         self._world_model = (
             StackedPart(modules, model_stackable) if algorithm.finetune_world_model else SharedPart(modules[0], runs)
         )
-        self._model_noise_shape = model.transition_noise_shape(algorithm.batch_size)
         self._learner = Learner(
             self._world_model,
             stacked,
@@ -122,23 +116,33 @@ class Cohort:
             action_masks(spaces).to(self.device),
             model.task_parameters(),
         )
-        self._experience = (
-            [experience[member.task] for member in members] if isinstance(experience, Mapping) else list(experience)
+        self._draws = Draws(
+            [member.seed for member in members],
+            [experience[member.task] for member in members] if isinstance(experience, Mapping) else experience,
+            algorithm.batch_size,
+            algorithm.horizon,
+            policies[0].noise_shape(algorithm.batch_size),
+            model.transition_noise_shape(algorithm.batch_size),
         )
         self._tasks = torch.tensor([member.task for member in members], device=self.device)
-        self._batches = [stream(member.seed, "batches") for member in members]
-        self._noises = [stream(member.seed, "noise") for member in members]
+        self._inputs = Inputs(self._tasks, algorithm.batch_size)
+        self._now = torch.zeros((), dtype=torch.long, device=self.device)
         self._first_bad: dict[str, Tensor] = {}
-        self._metrics: dict[str, Tensor] = {}
+        self._metrics: Mapping[str, Tensor] = {}
+        self._program = Program(self._update, self.device, recorder or recorder_for(self.device))
+
+    @property
+    def how(self) -> str:
+        """How updates are run now: ``replayed`` or ``as written``, with the reason where a GPU should replay them."""
+        return self._program.how
 
     def advance(self, epochs: int) -> None:
         """Make this many more updates, at most up to the algorithm's number of epochs."""
         for _ in range(min(epochs, self.algorithm.epochs - self.epoch)):
-            self._metrics = self._learner.update(self.epoch, self._draw()).metrics
-            for name in [name for name in self._metrics if name.endswith("_grad_norm")]:
-                bad = ~torch.isfinite(self._metrics[name])
-                seen = self._first_bad.setdefault(name, torch.full_like(bad, -1, dtype=torch.long))
-                seen.copy_(torch.where(bad & (seen < 0), self.epoch, seen))
+            self._inputs.fill(self._draws.draw())
+            self._learner.set_learning_rates(self.epoch)
+            self._now.fill_(self.epoch)
+            self._metrics = self._program.run()
             self.epoch += 1
 
     def points(self) -> tuple[CurvePoint, ...]:
@@ -266,9 +270,7 @@ class Cohort:
         for name, parameter in self._learner.uncleared.items():
             if parameter.grad is not None:
                 state[f"uncleared/{name}"] = parameter.grad
-        for run in range(len(self.members)):
-            state[f"generator/batches/{run}"] = self._batches[run].get_state()
-            state[f"generator/noise/{run}"] = self._noises[run].get_state()
+        state |= {f"generator/{name}": value for name, value in self._draws.state_dict().items()}
         return {name: value.detach().cpu().clone() for name, value in state.items()}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
@@ -292,34 +294,24 @@ class Cohort:
         for name, parameter in self._learner.uncleared.items():
             if f"uncleared/{name}" in state:
                 parameter.grad = state[f"uncleared/{name}"].to(self.device).clone()
-        for run in range(len(self.members)):
-            self._batches[run].set_state(state[f"generator/batches/{run}"])
-            self._noises[run].set_state(state[f"generator/noise/{run}"])
+        self._draws.load_state_dict(
+            {name.removeprefix("generator/"): value for name, value in state.items() if name.startswith("generator/")}
+        )
+        self._program.forget()
 
     def _owners(self) -> tuple[tuple[str, StackedPart | SharedPart | CriticEnsembles], ...]:
         learner = self._learner
         return ("policy", learner.policy), ("critic", learner.critics), ("world_model", self._world_model)
 
-    def _draw(self) -> Batch:
-        """Data and noise of one update, each run's from its own streams (always drawn on the CPU)."""
-        size, horizon = self.algorithm.batch_size, self.algorithm.horizon
-        task = self._tasks.unsqueeze(1).expand(-1, size)
-        drawn: list[list[Tensor]] = []
-        for run in range(len(self.members)):
-            source = self._experience[run]
-            if isinstance(source, Tensor):
-                rows = torch.randint(source.shape[0], (size,), generator=self._batches[run])
-                own = [source[rows].unsqueeze(0)]
-            else:
-                own = list(source.draw(size, horizon, self._batches[run])[:3])
-                if self._model_noise_shape is not None:
-                    own.append(torch.rand(horizon, *self._model_noise_shape, generator=self._noises[run]))
-            noise = torch.randn(horizon, *self._noise_shape, generator=self._noises[run])
-            drawn.append([noise, *own])
-        noise, observation, *slices = (torch.stack(parts, 1).to(self.device) for parts in zip(*drawn, strict=True))
-        if not slices:
-            return Batch(observation[0], task, noise)
-        return Batch(observation, task, noise, *slices)
+    def _update(self) -> Mapping[str, Tensor]:
+        """One update from the inputs, without drawing anything or waiting for the device: what a GPU replays."""
+        with training_precision(self.algorithm.precision, self.device):
+            metrics = self._learner.learn(self._inputs.batch).metrics
+        for name in [name for name in metrics if name.endswith("_grad_norm")]:
+            bad = ~torch.isfinite(metrics[name])
+            seen = self._first_bad.setdefault(name, torch.full_like(bad, -1, dtype=torch.long))
+            seen.copy_(torch.where(bad & (seen < 0), self._now, seen))
+        return metrics
 
 
 def _module(part: Policy | WorldModel) -> nn.Module:

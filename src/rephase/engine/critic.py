@@ -66,9 +66,8 @@ class CriticEnsembles:
         return {name: value.detach()[run].clone() for name, value in self.parameters().items()}
 
     def to(self, device: torch.device | str) -> CriticEnsembles:
-        """Move the parameters to a device, in place."""
-        for parameter in self._parameters:
-            parameter.data = parameter.data.to(device)
+        """Move to a device, in place; the parameters there are new ones."""
+        self._parameters = [nn.Parameter(parameter.detach().to(device)) for parameter in self._parameters]
         return self
 
     def values(self, latent: Tensor) -> Tensor:

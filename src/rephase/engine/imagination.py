@@ -8,7 +8,8 @@ from torch import Tensor
 
 from rephase.engine.critic import CriticEnsembles
 from rephase.engine.parts import SharedPart, StackedPart
-from rephase.engine.rewards import expectation
+from rephase.engine.precision import in_full
+from rephase.engine.rewards import discounts, expectation
 from rephase.manifest.algorithm import Algorithm, Variant
 
 __all__ = ["Imagination", "critic_targets", "imagine", "lambda_targets", "policy_loss", "return_exponent"]
@@ -92,9 +93,10 @@ def return_exponent(algorithm: Algorithm, horizon: int) -> int:
 def policy_loss(imagination: Imagination, algorithm: Algorithm) -> Tensor:
     """Negative discounted return of each start state, (R, B), before any normalisation."""
     horizon = imagination.rewards.shape[0]
-    discounts = _powers(algorithm.gamma, horizon, imagination.rewards)
+    weights = discounts(algorithm.gamma, horizon, imagination.rewards)
     bootstrap = algorithm.gamma ** return_exponent(algorithm, horizon) * imagination.last_value
-    return -torch.einsum("h,hrb->rb", discounts, imagination.rewards) - bootstrap
+    with in_full(weights):
+        return -torch.einsum("h,hrb->rb", weights, imagination.rewards) - bootstrap
 
 
 @torch.no_grad()
@@ -133,7 +135,3 @@ def critic_targets(imagination: Imagination, algorithm: Algorithm) -> Tensor:
     done = torch.zeros_like(rewards)
     done[-1] = 1
     return lambda_targets(rewards, values, done, algorithm.gamma, algorithm.lam)
-
-
-def _powers(base: float, count: int, like: Tensor) -> Tensor:
-    return torch.tensor([base**power for power in range(count)], dtype=like.dtype, device=like.device)

@@ -115,6 +115,17 @@ class Learner:
             Metrics and critic targets.
         """
         self.set_learning_rates(epoch)
+        return self.learn(batch)
+
+    def learn(self, batch: Batch) -> Update:
+        """Make one update at the learning rates as they are; everything it depends on is a tensor.
+
+        Args:
+            batch: What to learn from.
+
+        Returns:
+            Metrics and critic targets.
+        """
         metrics = self._update_model(batch) if self.algorithm.finetune_world_model else {}
         imagination, actor = self.update_policy(batch)
         targets = critic_targets(imagination, self.algorithm)
@@ -126,7 +137,7 @@ class Learner:
         for name, optimiser in self.optimisers.items():
             rate = self.algorithm.learning_rate(getattr(self.algorithm, first[name]), epoch)
             for group in optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"].fill_(rate)
 
     def policy_objective(self, batch: Batch, detach_policy_input: bool = True) -> tuple[Tensor, Tensor, Imagination]:
         """Actor loss of each run, updating the running statistics of returns.
@@ -260,5 +271,13 @@ def clip_by_run(parameters: Iterable[nn.Parameter], largest: float) -> Tensor:
 
 
 def _adam(parameters: list[nn.Parameter], betas: tuple[float, ...], algorithm: Algorithm) -> torch.optim.Adam:
+    """Adam in one operation, whose learning rate is a tensor: a recorded update must not hold it as a number."""
     first, second = betas
-    return torch.optim.Adam(parameters, betas=(first, second), eps=algorithm.adam_eps, fused=True)
+    device = parameters[0].device
+    optimiser = torch.optim.Adam(
+        parameters, betas=(first, second), eps=algorithm.adam_eps, fused=True, capturable=device.type == "cuda"
+    )
+    for group in optimiser.param_groups:
+        # A GPU's kernel reads single precision; the CPU's computes with the number as it is.
+        group["lr"] = torch.zeros((), dtype=torch.float32 if device.type == "cuda" else torch.float64, device=device)
+    return optimiser

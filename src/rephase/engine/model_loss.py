@@ -6,7 +6,7 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
-from rephase.engine.rewards import soft_cross_entropy
+from rephase.engine.rewards import discounts, soft_cross_entropy
 from rephase.manifest.algorithm import Algorithm, Variant
 from rephase.protocols import WorldModel
 
@@ -59,18 +59,17 @@ def world_model_loss(
     with torch.no_grad():
         targets = world_model.encode(observation[1:], task)
     latent = world_model.encode(observation[0], task)
-    latents = [latent]
+    latents: list[Tensor] = []
     dynamics = latent.new_zeros(())
     for index in range(horizon):
+        if index:
+            latent = world_model.next(latent, action[index - 1], task)
+        latents.append(latent)
         step_noise = None if noise is None else noise[index]
         loss = world_model.transition_loss(latent, targets[index], action[index], task, step_noise)
         dynamics = dynamics + algorithm.gamma**index * loss
-        latent = world_model.next(latent, action[index], task)
-        latents.append(latent)
-    logits = world_model.reward(torch.stack(latents[:-1]), action, task)
-    weights = torch.tensor(
-        [algorithm.gamma**index for index in range(horizon)], dtype=logits.dtype, device=logits.device
-    )
+    logits = world_model.reward(torch.stack(latents), action, task)
+    weights = discounts(algorithm.gamma, horizon, reward)
     if algorithm.variants.reward_loss is Variant.AS_LOGGED:
         # Every logit is regressed onto the scalar reward, and the mean is over steps too.
         errors = (logits - reward.unsqueeze(-1)).square().mean((1, 2))

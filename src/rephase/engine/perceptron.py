@@ -29,7 +29,7 @@ _KEPT = 6
 
 def perceptron(inputs: Tensor, parameters: Sequence[Tensor]) -> Tensor:
     """Outputs (G, n, V) of G copies for inputs (G, n, L), differentiable in everything."""
-    if inputs.device.type != "cpu":
+    if inputs.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
         return _composed(inputs, parameters)
     outputs: tuple[Tensor, ...] = _Perceptron.apply(inputs, *parameters)  # type: ignore[no-untyped-call]
     return outputs[0]
@@ -55,7 +55,7 @@ def regress(parameters: Sequence[Tensor], inputs: Tensor, wanted: Tensor, weight
 
 
 def _composed(inputs: Tensor, parameters: Sequence[Tensor]) -> Tensor:
-    """The same from differentiable operations: for other devices, and for gradients of gradients."""
+    """The same from differentiable operations: for other devices, autocast, and gradients of gradients."""
     weight, bias, *rest = parameters
     x = torch.baddbmm(bias.unsqueeze(1), inputs, weight.mT)
     while rest:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["expectation", "soft_cross_entropy", "symexp", "symlog", "two_hot"]
+from rephase.engine.precision import in_full
+
+__all__ = ["discounts", "expectation", "soft_cross_entropy", "symexp", "symlog", "two_hot"]
 
 
 def symlog(x: Tensor) -> Tensor:
@@ -18,6 +20,14 @@ def symexp(x: Tensor) -> Tensor:
     return torch.sign(x) * torch.expm1(torch.abs(x))
 
 
+def discounts(gamma: float, count: int, like: Tensor) -> Tensor:
+    """gamma^0 to gamma^(count-1), of the dtype and on the device of ``like``: (count,).
+
+    Made of fills, which a device does by itself; a list of numbers would have to travel there.
+    """
+    return torch.stack([torch.full((), gamma**power, dtype=like.dtype, device=like.device) for power in range(count)])
+
+
 def expectation(logits: Tensor, bins: Tensor) -> Tensor:
     """Mean of the bins under softmax(logits), in the bins' own (symlog) units.
 
@@ -28,7 +38,8 @@ def expectation(logits: Tensor, bins: Tensor) -> Tensor:
     Returns:
         Expected value, (...). Policies are optimised for this compressed reward; `symexp` of it is the plain one.
     """
-    return logits.softmax(-1) @ bins
+    with in_full(logits):
+        return logits.to(bins.dtype).softmax(-1) @ bins
 
 
 def two_hot(value: Tensor, bins: Tensor) -> Tensor:

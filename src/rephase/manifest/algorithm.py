@@ -21,7 +21,7 @@ class Variant(StrEnum):
 
 
 class Precision(StrEnum):
-    """Arithmetic of matrix products on a GPU; a CPU always computes in float32."""
+    """Arithmetic of matrix products while training; TF32 needs a GPU, and a CPU takes float32 in its place."""
 
     FLOAT32 = "float32"
     TF32 = "tf32"
@@ -103,7 +103,7 @@ class Algorithm:
         finetune_world_model: Whether the world model trains too; frozen otherwise.
         dynamics_weight: Weight of the transition loss in the world-model loss.
         reward_weight: Weight of the reward loss in the world-model loss.
-        precision: Arithmetic of matrix products on a GPU.
+        precision: Arithmetic of matrix products while training; evaluations are always in float32.
         variants: Which defects of the logged code are kept.
     """
 

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from rephase.engine.checkpoints import read_tensors
-from rephase.engine.cohort import Member, SliceSource
+from rephase.engine.cohort import Member
+from rephase.engine.drawing import SliceSource
 from rephase.engine.pretraining import EpisodePool
 from rephase.engine.seeding import stream
 from rephase.engine.store import EpisodeStore

@@ -17,7 +17,8 @@ from attrs import field, frozen
 from torch import Tensor
 
 from rephase.engine.checkpoints import read_tensors, write_tensors
-from rephase.engine.cohort import Cohort, Member, SliceSource
+from rephase.engine.cohort import Cohort, Member
+from rephase.engine.drawing import SliceSource
 from rephase.engine.evaluation import episode_seeds, evaluate
 from rephase.environments import SPACES, find_task, make
 from rephase.environments.tasks import EPISODE_STEPS

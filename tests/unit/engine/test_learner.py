@@ -87,7 +87,7 @@ def test_runs_together_are_each_alone(algorithm, build_learner, kind, policy, fi
 def test_learning_rates_fall_on_a_straight_line_to_the_final_one(algorithm, build_learner):
     learner = build_learner(algorithm)
     learner.update(5, batch())
-    rate = learner.optimisers["actor"].param_groups[0]["lr"]
+    rate = learner.optimisers["actor"].param_groups[0]["lr"].item()
     assert rate == pytest.approx(5e-4 + (1e-5 - 5e-4) * 5 / 20, rel=1e-12)
     assert algorithm.learning_rate(5e-4, 20) == pytest.approx(1e-5, rel=1e-12)
 

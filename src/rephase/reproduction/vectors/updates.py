@@ -53,7 +53,7 @@ def replay_updates(file: ReferenceFile, builder: Builder) -> Found:
         prefix, given = f"update{number}/", f"in/update{number}/"
         epoch = file.setting("first_epoch") + number
         update = learner.update(epoch, _slices(file, given, algorithm.finetune_world_model))
-        rates = {name: optimiser.param_groups[0]["lr"] for name, optimiser in learner.optimisers.items()}
+        rates = {name: float(optimiser.param_groups[0]["lr"]) for name, optimiser in learner.optimisers.items()}
         model_rate = rates.get("model", algorithm.learning_rate(algorithm.model_lr, epoch))
         found[f"{prefix}lrs"] = torch.tensor([rates["actor"], rates["critic"], model_rate], dtype=torch.float64)
         found |= {f"{prefix}metric/{name}": value[0].clone() for name, value in update.metrics.items()}

@@ -1,0 +1,117 @@
+"""What updates learn from: data and noise of many runs, each drawn from its own streams, and where updates find them.
+
+Everything is drawn on the CPU, so that a run meets the same numbers on every device. Updates read from tensors that
+stay where they are, which is what lets them be recorded and replayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from rephase.engine.learner import Batch
+from rephase.engine.seeding import stream
+
+__all__ = ["Draws", "Inputs", "SliceSource"]
+
+
+class SliceSource(Protocol):
+    """Real episodes that stretches can be drawn from; a store and a pool of episodes both are."""
+
+    def draw(self, count: int, horizon: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Draw observations (H+1, B, S), actions (H, B, A), plain rewards (H, B) and task indices (B,)."""
+        ...
+
+
+class Draws:
+    """Draws for R runs, B rows and H steps.
+
+    Args:
+        seeds: Each run's seed.
+        experience: Each run's start observations (n, S), or where to draw slices from.
+        size: Number B of rows.
+        horizon: Number H of steps.
+        noise_shape: What a policy wants for one step of B rows.
+        model_noise_shape: The same of a transition loss; None where it wants none.
+    """
+
+    def __init__(
+        self,
+        seeds: Sequence[int],
+        experience: Sequence[Tensor | SliceSource],
+        size: int,
+        horizon: int,
+        noise_shape: tuple[int, ...],
+        model_noise_shape: tuple[int, ...] | None,
+    ) -> None:
+        self._experience = list(experience)
+        self._size = size
+        self._horizon = horizon
+        self._noise_shape = noise_shape
+        self._model_noise_shape = model_noise_shape
+        self._batches = [stream(seed, "batches") for seed in seeds]
+        self._noises = [stream(seed, "noise") for seed in seeds]
+
+    def draw(self) -> dict[str, Tensor]:
+        """What one update needs besides the tasks, by its name in `Batch`, on the CPU."""
+        drawn: list[list[Tensor]] = []
+        for source, batches, noises in zip(self._experience, self._batches, self._noises, strict=True):
+            if isinstance(source, Tensor):
+                rows = torch.randint(source.shape[0], (self._size,), generator=batches)
+                own = [source[rows].unsqueeze(0)]
+            else:
+                own = list(source.draw(self._size, self._horizon, batches)[:3])
+                if self._model_noise_shape is not None:
+                    own.append(torch.rand(self._horizon, *self._model_noise_shape, generator=noises))
+            noise = torch.randn(self._horizon, *self._noise_shape, generator=noises)
+            drawn.append([noise, *own])
+        noise, observation, *slices = (torch.stack(parts, 1) for parts in zip(*drawn, strict=True))
+        if not slices:
+            return {"noise": noise, "observation": observation[0]}
+        return {
+            "noise": noise,
+            "observation": observation,
+            **dict(zip(("action", "reward", "model_noise"), slices, strict=False)),
+        }
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """States of all generators by name."""
+        state = {f"batches/{run}": generator.get_state() for run, generator in enumerate(self._batches)}
+        return state | {f"noise/{run}": generator.get_state() for run, generator in enumerate(self._noises)}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on drawing from where the generators were."""
+        for run, (batches, noises) in enumerate(zip(self._batches, self._noises, strict=True)):
+            batches.set_state(state[f"batches/{run}"])
+            noises.set_state(state[f"noise/{run}"])
+
+
+class Inputs:
+    """The tensors on a device that updates read, filled anew before each.
+
+    Args:
+        tasks: Task index of each run, (R,), on the device.
+        size: Number B of rows.
+    """
+
+    def __init__(self, tasks: Tensor, size: int) -> None:
+        self._task = tasks.unsqueeze(1).expand(-1, size)
+        self._held: dict[str, Tensor] = {}
+
+    def fill(self, drawn: Mapping[str, Tensor]) -> None:
+        """Copy what was drawn to the device; a GPU takes it while the host goes on."""
+        device = self._task.device
+        for name, value in drawn.items():
+            if name not in self._held:
+                self._held[name] = torch.empty_like(value, device=device)
+            # The allocator of pinned memory keeps a block until the copy from it is done.
+            given = value.pin_memory() if device.type == "cuda" else value
+            self._held[name].copy_(given, non_blocking=True)
+
+    @property
+    def batch(self) -> Batch:
+        """What the next update learns from: the same tensors every time."""
+        return Batch(task=self._task, **self._held)
