@@ -4,13 +4,19 @@ To add a command:
 
 1. Write ``src/rephase/cli/<command>.py`` with two functions and no heavy imports at module level::
 
+       import argparse
+
+       from rephase.cli.rendering import emit           # the only file that prints
+
        def configure(parser: argparse.ArgumentParser) -> None:
-           parser.add_argument("task")            # --json is there already
+           parser.add_argument("task")                  # --json is there already
 
        def run(arguments: argparse.Namespace) -> int:
-           from rephase.environments import ...   # heavy imports here
-           emit(arguments, data, text)            # rephase.cli.rendering is the only file that prints
-           return 0                               # the exit code
+           from rephase.environments import find_task   # heavy imports here
+
+           index = find_task(arguments.task).index
+           emit(arguments, {"index": index}, f"task {index}")
+           return 0                                     # the exit code
 
 2. Add one line to `rephase.cli.commands.COMMANDS`.
 
@@ -34,7 +40,7 @@ from rephase.cli.commands import COMMANDS, Command
 from rephase.cli.rendering import complain, say, silence_broken_pipe, tell
 from rephase.errors import RephaseError, UnknownName, UsageError
 
-__all__ = ["main"]
+__all__ = ["main", "parser_of"]
 
 _SIGINT = 2
 _EPILOG = (
@@ -77,6 +83,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return done.code if isinstance(done.code, int) else 0
 
 
+def parser_of(command: Command) -> argparse.ArgumentParser:
+    """The parser of a command's arguments; its complaints are `UsageError`.
+
+    Args:
+        command: One of `rephase.cli.commands.COMMANDS`; its module is imported.
+    """
+    parser = _Parser(prog=f"rephase {command.name}", description=command.summary, epilog=_EPILOG)
+    importlib.import_module(command.module).configure(parser)
+    if not any("--json" in action.option_strings for action in parser._actions):
+        parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    return parser
+
+
 def _dispatch(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
         say(_overview().format_help().rstrip())
@@ -87,12 +106,8 @@ def _dispatch(words: list[str]) -> int:
         say(f"rephase {__version__}")
         return 0
     command = _find(words[0])
-    module = importlib.import_module(command.module)
-    parser = _Parser(prog=f"rephase {command.name}", description=command.summary, epilog=_EPILOG)
-    module.configure(parser)
-    if not any("--json" in action.option_strings for action in parser._actions):
-        parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    return int(module.run(parser.parse_args(words[1:])))
+    arguments = parser_of(command).parse_args(words[1:])
+    return int(importlib.import_module(command.module).run(arguments))
 
 
 def _find(name: str) -> Command:

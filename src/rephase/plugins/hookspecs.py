@@ -30,6 +30,13 @@ def rephase_offers() -> Iterable[Offer]:
     Example:
         ::
 
+            from attrs import frozen
+            from rephase.plugins import Kind, Offer, hookimpl
+
+            @frozen
+            class RalstonConfig:
+                '''Nothing to set.'''
+
             @hookimpl
             def rephase_offers():
                 return [Offer(Kind.INTEGRATOR, "ralston", "Ralston's second-order method", RalstonConfig,
@@ -50,6 +57,8 @@ def rephase_trackers() -> Iterable[TrackerOffer]:
 
     Example:
         ::
+
+            from rephase.plugins import TrackerOffer, hookimpl
 
             @hookimpl
             def rephase_trackers():

@@ -4,9 +4,9 @@ In a plugin's tests::
 
     import pytest
     from rephase.testing import IntegratorConformance
-    from my_plugin.offers import rephase_offers
+    from rephase_euler.offers import rephase_offers
 
-    class TestRalston(IntegratorConformance):
+    class TestEuler(IntegratorConformance):
         @pytest.fixture
         def offer(self):
             return rephase_offers()[0]
