@@ -122,7 +122,8 @@ class Cohort:
             algorithm.batch_size,
             algorithm.horizon,
             policies[0].noise_shape(algorithm.batch_size),
-            model.transition_noise_shape(algorithm.batch_size),
+            model.transition_noise_shape(algorithm.batch_size * algorithm.model_updates),
+            algorithm.model_updates,
         )
         self._tasks = torch.tensor([member.task for member in members], device=self.device)
         self._inputs = Inputs(self._tasks, algorithm.batch_size)

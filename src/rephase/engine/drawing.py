@@ -27,7 +27,7 @@ class SliceSource(Protocol):
 
 
 class Draws:
-    """Draws for R runs, B rows and H steps.
+    """Draws for R runs, B rows and H steps; K times as many rows of slices.
 
     Args:
         seeds: Each run's seed.
@@ -35,7 +35,8 @@ class Draws:
         size: Number B of rows.
         horizon: Number H of steps.
         noise_shape: What a policy wants for one step of B rows.
-        model_noise_shape: The same of a transition loss; None where it wants none.
+        model_noise_shape: The same of a transition loss, for its K times B rows; None where it wants none.
+        model_updates: Number K of the world model's steps in one update, each on B slices.
     """
 
     def __init__(
@@ -46,9 +47,11 @@ class Draws:
         horizon: int,
         noise_shape: tuple[int, ...],
         model_noise_shape: tuple[int, ...] | None,
+        model_updates: int = 1,
     ) -> None:
         self._experience = list(experience)
         self._size = size
+        self._slices = size * model_updates
         self._horizon = horizon
         self._noise_shape = noise_shape
         self._model_noise_shape = model_noise_shape
@@ -63,7 +66,7 @@ class Draws:
                 rows = torch.randint(source.shape[0], (self._size,), generator=batches)
                 own = [source[rows].unsqueeze(0)]
             else:
-                own = list(source.draw(self._size, self._horizon, batches)[:3])
+                own = list(source.draw(self._slices, self._horizon, batches)[:3])
                 if self._model_noise_shape is not None:
                     own.append(torch.rand(self._horizon, *self._model_noise_shape, generator=noises))
             noise = torch.randn(self._horizon, *self._noise_shape, generator=noises)

@@ -28,12 +28,12 @@ class Batch:
     """What one update of R runs learns from, every random draw included.
 
     Args:
-        observation: Start observations (R, B, S), or whole slices (H+1, R, B, S) where the world model trains.
+        observation: Start observations (R, B, S), or whole slices (H+1, R, KB, S) where the world model trains.
         task: Task indices, (R, B).
         noise: Standard normal draws for the policies, (H, R, ...).
-        action: Actions of the slices, (H, R, B, A); only where the world model trains.
-        reward: Rewards of the slices, (H, R, B); only where the world model trains.
-        model_noise: Uniform draws for the transition losses, (H, R, ...); only where the world model wants them.
+        action: Actions of the slices, (H, R, KB, A); only where the world model trains.
+        reward: Rewards of the slices, (H, R, KB); only where the world model trains.
+        model_noise: Uniform draws for the transition losses, (H, R, KB, ...); only where the world model wants them.
     """
 
     observation: Tensor
@@ -126,7 +126,10 @@ class Learner:
         Returns:
             Metrics and critic targets.
         """
-        metrics = self._update_model(batch) if self.algorithm.finetune_world_model else {}
+        metrics: dict[str, Tensor] = {}
+        if self.algorithm.finetune_world_model:
+            for batch in _parts(batch, self.algorithm.model_updates):  # noqa: B020  (the policies start from the last)
+                metrics = self._update_model(batch)
         imagination, actor = self.update_policy(batch)
         targets = critic_targets(imagination, self.algorithm)
         return Update({**metrics, **actor, **self.update_critics(imagination, targets)}, targets)
@@ -268,6 +271,21 @@ def clip_by_run(parameters: Iterable[nn.Parameter], largest: float) -> Tensor:
     for gradient in gradients:
         gradient.mul_(scale.view(-1, *[1] * (gradient.ndim - 1)))
     return norms
+
+
+def _parts(batch: Batch, count: int) -> list[Batch]:
+    """A batch with ``count`` times as many slices as rows, as that many batches."""
+    if count == 1:
+        return [batch]
+    assert batch.action is not None
+    assert batch.reward is not None
+    size = batch.task.shape[1]
+    noises = [None] * count if batch.model_noise is None else torch.split(batch.model_noise, size, 2)
+    slices = (torch.split(part, size, 2) for part in (batch.observation, batch.action, batch.reward))
+    return [
+        Batch(observation, batch.task, batch.noise, action, reward, noise)
+        for observation, action, reward, noise in zip(*slices, noises, strict=True)
+    ]
 
 
 def _adam(parameters: list[nn.Parameter], betas: tuple[float, ...], algorithm: Algorithm) -> torch.optim.Adam:

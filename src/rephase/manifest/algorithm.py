@@ -101,6 +101,8 @@ class Algorithm:
         critic_batches: Chunks of one pass.
         normalise_returns: Whether the actor loss is divided by the running spread of returns.
         finetune_world_model: Whether the world model trains too; frozen otherwise.
+        model_updates: Steps of the world model in one update, where it trains, each on slices of its own; the policy
+            starts from the last ones. The log made one.
         dynamics_weight: Weight of the transition loss in the world-model loss.
         reward_weight: Weight of the reward loss in the world-model loss.
         precision: Arithmetic of matrix products while training; evaluations are always in float32.
@@ -129,6 +131,7 @@ class Algorithm:
     critic_batches: int = field(default=4, validator=_positive)
     normalise_returns: bool = True
     finetune_world_model: bool = False
+    model_updates: int = field(default=1, validator=_positive)
     dynamics_weight: float = field(default=1.0, validator=validators.ge(0.0))
     reward_weight: float = field(default=1.0, validator=validators.ge(0.0))
     precision: Precision = field(default=Precision.FLOAT32, converter=Precision)

@@ -117,7 +117,7 @@ class Phase:
         use = self.manifest.configs[config]
         chosen = plain(self.configs[config])
         return {
-            "algorithm": plain(self.algorithm(config)),
+            "algorithm": _algorithm(self.algorithm(config)),
             "evaluation": _evaluation(self.manifest.evaluation),
             "inputs": {name: _identity(one) for name, one in self.inputs_of(config).items()},
             "name": chosen["name"],
@@ -206,6 +206,14 @@ class Phase:
     def resources_of(self, config: str) -> dict[str, Any]:
         """What a job of this config asks for, as plain values."""
         return {**attrs.asdict(self.manifest.resources), **self.manifest.configs[config].resources}
+
+
+def _algorithm(algorithm: Algorithm) -> dict[str, Any]:
+    """The algorithm as plain values; a setting younger than the first records is left out where it changes nothing."""
+    written: dict[str, Any] = plain(algorithm)
+    if not algorithm.finetune_world_model or algorithm.model_updates == 1:
+        del written["model_updates"]
+    return written
 
 
 def _evaluation(evaluation: Evaluation) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from rephase_rk.methods import HEUN
 from rephase_rk.runge_kutta import RungeKutta
 
 from rephase.engine.cohort import Cohort, Member
+from rephase.engine.learner import Batch
 from rephase.engine.pretraining import EpisodePool
 from rephase.engine.seeding import stream
 from rephase.manifest.algorithm import Algorithm, Variants
@@ -153,3 +154,43 @@ def test_as_logged_the_velocity_of_a_latent_only_ever_adds(pools):
         sums[head] = found
     assert sums["as-logged"] == pytest.approx([1, 2, 3, 4], abs=1e-4)
     assert sums["corrected"] == pytest.approx([1, 1, 1, 1], abs=0.2)
+
+
+@pytest.mark.parametrize("flow", [False, True], ids=["mlp", "flow"])
+def test_several_steps_of_the_model_in_one_update_are_those_of_as_many_smaller_draws(pools, flow):
+    # The policies' first update sees the third step's model and slices; the model never sees the policies.
+    several = cohort(MEMBERS[:2], pools, flow, model_updates=3)
+    once = cohort(MEMBERS[:2], pools, flow, model_updates=1)
+    drawn = several._draws.draw()
+    rows = 8
+    learner, reference = several._learner, once._learner
+    for side in (learner, reference):
+        side.set_learning_rates(0)
+    tasks = torch.tensor([[member.task] * rows for member in MEMBERS[:2]])
+    whole = Batch(task=tasks, **drawn)
+    parts = []
+    for at in range(3):
+        own = {
+            name: value if name == "noise" else value[:, :, at * rows : (at + 1) * rows]
+            for name, value in drawn.items()
+        }
+        parts.append(Batch(task=tasks, **own))
+    for part in parts:
+        metrics = reference._update_model(part)
+    reference.update_policy(parts[-1])
+    found = learner.learn(whole)
+    assert all(torch.equal(found.metrics[name], value) for name, value in metrics.items())
+    for part in ("world_model", "policy"):
+        ours, theirs = getattr(learner, part).parameters(), getattr(reference, part).parameters()
+        assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_resuming_is_exact_with_several_steps_of_the_model(pools):
+    undisturbed = cohort(MEMBERS, pools, flow=True, model_updates=4)
+    undisturbed.advance(2)
+    resumed = cohort(MEMBERS, pools, flow=True, model_updates=4)
+    resumed.load_state_dict(undisturbed.state_dict())
+    undisturbed.advance(2)
+    resumed.advance(2)
+    expected, found = undisturbed.state_dict(), resumed.state_dict()
+    assert all(torch.equal(expected[name], found[name]) for name in expected)

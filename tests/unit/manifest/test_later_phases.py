@@ -180,3 +180,8 @@ def test_the_world_models_of_the_factorial_are_of_one_size_one_recipe_and_one_bu
         assert factorial.input(f"world-model-{kind}").sha256 == described["sha256"]
         assert list(described["losses"]) == [str(step) for step in range(100, made["settings"]["steps"] + 1, 100)]
     assert len({json.dumps(plain(one.world_model.settings)) for one in factorial.configs.values()}) == 2
+
+
+def test_a_setting_that_changes_nothing_is_not_in_the_digest_of_records_older_than_it() -> None:
+    assert "model_updates" not in phase("phase3").resolved("baseline")["algorithm"]
+    assert "model_updates" not in phase("phase4", "logged").resolved("fullflow")["algorithm"]
