@@ -36,7 +36,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--threads", type=int, default=0, help="threads of one process (default: 1 on a CPU at the embedded scale)"
     )
     parser.add_argument(
-        "--jobs", type=int, default=0, help="configs trained side by side (default: one a core at the embedded scale)"
+        "--jobs",
+        type=int,
+        default=0,
+        help="groups trained side by side (default: one a core at the embedded scale)",
     )
     parser.add_argument(
         "--track",
@@ -54,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         0 when every run asked for is complete, 3 when one failed or is held by another process.
     """
+    from rephase.reproduction.grouping import groups_of
     from rephase.reproduction.parallel import run_side_by_side
     from rephase.reproduction.running import prepare, run_all
     from rephase.reproduction.tracking import Tracking
@@ -78,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     tell(f"{len(workshop.inputs)} inputs verified: " + ", ".join(sorted(workshop.inputs)))
     jobs = arguments.jobs or (os.cpu_count() or 1 if is_small else 1)
-    left = {run.config for run in runs if not store.is_completed(run)}
+    left = groups_of(phase, [run for run in runs if not store.is_completed(run)], device)
     with Tracking(arguments.track, store.folder / "tracked", tell) as tracking:
         report = _both(_Meter(phase).show, tracking.show)
         if min(jobs, len(left)) > 1:

@@ -1,6 +1,6 @@
-"""Running the configs of a phase side by side, one process each, on the cores of one machine.
+"""Running the groups of a phase side by side, one process each, on the cores of one machine.
 
-Each process does what `rephase.reproduction.running.run_all` does for the runs of one config, so that what is kept,
+Each process does what `rephase.reproduction.running.run_all` does for the runs of one group, so that what is kept,
 what is resumed and what a signal does are the same. Results do not depend on how many processes there are, because
 each computes with its own fixed number of threads.
 """
@@ -24,6 +24,7 @@ from attrs import frozen
 
 from rephase.errors import CannotRunHere, RephaseError
 from rephase.manifest import Run, read_phase
+from rephase.reproduction.grouping import groups_of
 from rephase.reproduction.running import Ran, Workshop, prepare, run_all
 from rephase.reproduction.stopping import Stopped, Stopping
 from rephase.reproduction.storing import Store
@@ -54,7 +55,7 @@ class _Order:
 class _End:
     """How one process ended: what it did, or why it could not."""
 
-    config: str
+    group: str
     ran: Ran | None = None
     error: RephaseError | None = None
     was_stopped: bool = False
@@ -68,18 +69,18 @@ def run_side_by_side(
     processes: int,
     threads: int,
 ) -> Ran:
-    """Run the configs of a phase in processes of their own.
+    """Run the groups of a phase in processes of their own.
 
     Args:
         workshop: The phase, prepared.
         runs: The runs wanted.
         report: Called with every progress of every process.
         say: Called with every line worth saying besides.
-        processes: How many configs at a time.
+        processes: How many groups at a time.
         threads: Threads of each process.
 
     Returns:
-        What was done, all configs together.
+        What was done, all groups together.
 
     Raises:
         Stopped: Somebody asked to stop; every process has saved.
@@ -87,17 +88,18 @@ def run_side_by_side(
     """
     began = time.monotonic()
     store = workshop.store
+    skipped = tuple(run for run in runs if store.is_completed(run))
     waiting = [
         _Order(
             store.phase.file,
             store.folder.parent,
             workshop.project,
-            tuple(run for run in runs if run.config == config),
+            group,
             workshop.device,
             threads,
             workshop.checkpoint_seconds,
         )
-        for config in workshop.compositions
+        for group in groups_of(store.phase, [run for run in runs if run not in skipped], workshop.device)
     ]
     context = multiprocessing.get_context("spawn")
     messages: Queue[Any] = context.Queue()
@@ -110,11 +112,11 @@ def run_side_by_side(
                 order = waiting.pop(0)
                 process = context.Process(target=_work, args=(order, messages, os.getpid()))
                 process.start()
-                working[order.runs[0].config] = process
+                working[_name(order.runs)] = process
             _forward(stopping, working, told)
             message = _next(messages)
             if isinstance(message, _End):
-                working.pop(message.config).join()
+                working.pop(message.group).join()
                 ends.append(message)
             elif isinstance(message, str):
                 say(message)
@@ -127,13 +129,13 @@ def run_side_by_side(
             raise end.error
         if end.was_stopped:
             raise Stopped(signal.SIGTERM)
-    return _together([end.ran for end in ends if end.ran is not None], time.monotonic() - began)
+    return _together([end.ran for end in ends if end.ran is not None], skipped, time.monotonic() - began)
 
 
 def _work(order: _Order, messages: Queue[Any], parent: int) -> None:
     """Do one order; runs in a process of its own."""
     _die_with(parent)
-    config = order.runs[0].config
+    group = _name(order.runs)
     try:
         workshop = prepare(
             Store(order.runs_folder, read_phase(order.manifest)),
@@ -143,14 +145,14 @@ def _work(order: _Order, messages: Queue[Any], parent: int) -> None:
             threads=order.threads,
             checkpoint_seconds=order.checkpoint_seconds,
         )
-        end = _End(config, run_all(workshop, order.runs, messages.put, messages.put))
+        end = _End(group, run_all(workshop, order.runs, messages.put, messages.put))
     except KeyboardInterrupt:
-        end = _End(config, was_stopped=True)
+        end = _End(group, was_stopped=True)
     except RephaseError as error:
         # Errors with arguments of their own do not travel; their text, place and exit code do.
         plain = RephaseError(error.problem, where=error.where, remedy=error.remedy)
         plain.exit_code = error.exit_code  # type: ignore[misc]
-        end = _End(config, error=plain)
+        end = _End(group, error=plain)
     messages.put(end)
 
 
@@ -166,9 +168,9 @@ def _die_with(parent: int) -> None:
 def _forward(stopping: Stopping, working: dict[str, SpawnProcess], told: set[str]) -> None:
     """Pass requests on, each stop once: a second one would not let a process save."""
     save = stopping.take_save_request()
-    for config, process in working.items():
-        if stopping.is_requested and config not in told and process.pid:
-            told.add(config)
+    for group, process in working.items():
+        if stopping.is_requested and group not in told and process.pid:
+            told.add(group)
             os.kill(process.pid, signal.SIGTERM)
         elif save and process.pid:
             os.kill(process.pid, signal.SIGUSR1)
@@ -184,24 +186,28 @@ def _next(messages: Queue[Any]) -> Any:
 def _died(working: dict[str, SpawnProcess], messages: Queue[Any]) -> list[_End]:
     """Processes that ended without a last word, such as those the system killed for memory."""
     found = []
-    for config, process in list(working.items()):
+    for group, process in list(working.items()):
         if process.exitcode not in (None, 0) and messages.empty():
-            del working[config]
+            del working[group]
             error = CannotRunHere(
-                f"the process of {config} ended with {process.exitcode}",
+                f"the process of {group} ended with {process.exitcode}",
                 remedy="look at its last lines, or run with --jobs 1",
             )
-            found.append(_End(config, error=error))
+            found.append(_End(group, error=error))
     return found
 
 
-def _together(parts: Sequence[Ran], seconds: float) -> Ran:
+def _name(group: Sequence[Run]) -> str:
+    return f"{group[0].label} and {len(group) - 1} more" if len(group) > 1 else group[0].label
+
+
+def _together(parts: Sequence[Ran], skipped: tuple[Run, ...], seconds: float) -> Ran:
     failed: dict[Run, str] = {}
     for part in parts:
         failed |= part.failed
     return Ran(
         completed=tuple(run for part in parts for run in part.completed),
-        skipped=tuple(run for part in parts for run in part.skipped),
+        skipped=(*skipped, *(run for part in parts for run in part.skipped)),
         elsewhere=tuple(run for part in parts for run in part.elsewhere),
         failed=failed,
         seconds=seconds,

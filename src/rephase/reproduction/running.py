@@ -20,6 +20,7 @@ from rephase.manifest.hashing import short
 from rephase.manifest.record import Record
 from rephase.plugins.registry import Source, discover
 from rephase.reproduction.composing import Composition, compose
+from rephase.reproduction.grouping import groups_of
 from rephase.reproduction.inputs import verify_inputs
 from rephase.reproduction.provenance import make_lock, provenance
 from rephase.reproduction.stopping import Stopped, Stopping
@@ -154,12 +155,11 @@ def run_all(
     elsewhere: list[Run] = []
     failed: dict[Run, str] = {}
     with Stopping() as stopping:
-        for config in workshop.compositions:
-            own = [run for run in wanted if run.config == config]
+        for own in groups_of(workshop.phase, wanted, workshop.device):
             with store.claim(own) as claimed:
                 elsewhere += [run for run in own if run not in claimed and not store.is_completed(run)]
                 if claimed:
-                    done = _run_cohort(workshop, config, claimed, stopping, report, say)
+                    done = _run_cohort(workshop, own[0].config, claimed, stopping, report, say)
                     failed |= done
                     completed += [run for run in claimed if run not in done]
     return Ran(

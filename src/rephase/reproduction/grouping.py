@@ -1,0 +1,46 @@
+"""Which runs of a config are trained together as one program.
+
+In a frozen world model all of them are. Where each run trains a world model of its own, what they share on a CPU is
+the cost of asking for an operation, and a few runs are enough to spread it; groups of a few can be worked on by several
+cores. The groups depend on the runs alone, never on how many cores there are, so that the rounding, and with it every
+digest of a run's way, is the same on all machines of a kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rephase.manifest import Phase, Run
+
+__all__ = ["LARGEST_GROUP", "groups_of"]
+
+LARGEST_GROUP = 5
+"""Most runs with world models of their own that one process of a CPU trains together."""
+
+
+def groups_of(phase: Phase, runs: Sequence[Run], device: str) -> list[tuple[Run, ...]]:
+    """The groups that runs are trained in, config by config.
+
+    What is left after some groups are done is divided as it was before.
+
+    Args:
+        phase: Their phase.
+        runs: The runs that are not done yet.
+        device: Where they are computed.
+
+    Returns:
+        Groups of one config each, in the order of the runs; those of a config differ by one run at most.
+    """
+    groups: list[tuple[Run, ...]] = []
+    for config in dict.fromkeys(run.config for run in runs):
+        own = tuple(run for run in runs if run.config == config)
+        count = 1
+        if device == "cpu" and phase.algorithm(config).finetune_world_model:
+            count = -(-len(own) // LARGEST_GROUP)
+        size, larger = divmod(len(own), count)
+        at = 0
+        for index in range(count):
+            until = at + size + (index < larger)
+            groups.append(own[at:until])
+            at = until
+    return groups
