@@ -114,16 +114,18 @@ class _Meter:
 
     def __init__(self, phase: Phase) -> None:
         self._tasks = phase.manifest.tasks
-        self._last: dict[str, tuple[float, Any]] = {}
+        self._last: dict[tuple[str, Run | None], tuple[float, Any]] = {}
 
     def show(self, progress: Progress) -> None:
         """Print one line, unless the last one is recent and nothing but the epoch changed."""
         now = time.monotonic()
         news = (progress.note, dict(progress.returns))
-        before, known = self._last.get(progress.config, (0.0, None))
+        # Groups of one config take turns; each is known by its first run once it has a return.
+        group = (progress.config, next(iter(progress.returns), None))
+        before, known = self._last.get(group, (0.0, None))
         if now - before < _SECONDS_BETWEEN_LINES and news == known:
             return
-        self._last[progress.config] = (now, news)
+        self._last[group] = (now, news)
         words = [f"{progress.config}: epoch {progress.epoch}/{progress.epochs}"]
         if progress.note:
             words.append(progress.note)
