@@ -11,7 +11,7 @@ from fakes.projects import make_project
 
 from rephase.cli.main import main
 from rephase.engine.checkpoints import read_tensors
-from rephase.engine.cohort import Member
+from rephase.engine.cohort import Cohort, Member
 from rephase.errors import CheckpointError, ManifestError
 from rephase.manifest import read_phase
 from rephase.manifest.algorithm import Variant
@@ -72,21 +72,19 @@ def test_a_trained_policy_acts_in_the_world_model_it_was_trained_with(project: P
 
 
 def test_a_stopped_phase_goes_on_to_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rephase.reproduction import training
-
     project = make_project(tmp_path, tasks=("reacher-easy",), epochs=6, trains_world_model=True)
     words = ["run", "phase3", "--project", str(project), "--config", "baseline", "--threads", "1"]
     assert main([*words, "--runs", str(tmp_path / "undisturbed")]) == 0
-    advance = training.Cohort.advance
+    advance = Cohort.advance
 
-    def interrupted(self: training.Cohort, epochs: int) -> None:
+    def interrupted(self: Cohort, epochs: int) -> None:
         if self.epoch == 4:
             raise KeyboardInterrupt
         advance(self, epochs)
 
-    monkeypatch.setattr(training.Cohort, "advance", interrupted)
+    monkeypatch.setattr(Cohort, "advance", interrupted)
     assert main([*words, "--checkpoint-seconds", "0"]) == 130
-    monkeypatch.setattr(training.Cohort, "advance", advance)
+    monkeypatch.setattr(Cohort, "advance", advance)
     assert main(words) == 0
 
     for name in ("policy", "world_model"):

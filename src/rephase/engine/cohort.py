@@ -12,17 +12,18 @@ import torch
 from attrs import frozen
 from torch import Tensor, nn
 
+from rephase.engine.acting import Actors
 from rephase.engine.critic import CriticEnsembles
 from rephase.engine.drawing import Draws, Inputs, SliceSource
 from rephase.engine.learner import Learner, action_masks
 from rephase.engine.parts import SharedPart, StackedPart
 from rephase.engine.planning import Imagined, Planner
-from rephase.engine.precision import training_precision
+from rephase.engine.precision import effective_precision, training_precision
 from rephase.engine.replay import Program, Recorder, recorder_for
 from rephase.engine.rewards import expectation, symexp
 from rephase.engine.seeding import stream
 from rephase.errors import RunFailed
-from rephase.manifest.algorithm import Algorithm
+from rephase.manifest.algorithm import Algorithm, Precision
 from rephase.manifest.schema import Planning
 from rephase.protocols import Policy, Spaces, WorldModel
 
@@ -126,6 +127,7 @@ class Cohort:
             algorithm.model_updates,
         )
         self._tasks = torch.tensor([member.task for member in members], device=self.device)
+        self._actors = Actors(self._world_model, stacked, self._tasks)
         self._inputs = Inputs(self._tasks, algorithm.batch_size)
         self._now = torch.zeros((), dtype=torch.long, device=self.device)
         self._first_bad: dict[str, Tensor] = {}
@@ -136,6 +138,11 @@ class Cohort:
     def how(self) -> str:
         """How updates are run now: ``replayed`` or ``as written``, with the reason where a GPU should replay them."""
         return self._program.how
+
+    @property
+    def precision(self) -> Precision:
+        """What matrix products are computed in while training here."""
+        return effective_precision(self.algorithm.precision, self.device)
 
     def advance(self, epochs: int) -> None:
         """Make this many more updates, at most up to the algorithm's number of epochs."""
@@ -170,7 +177,6 @@ class Cohort:
             remedy="look at the learning curve in the run's folder; the last good state is kept there",
         )
 
-    @torch.no_grad()
     def act(self, observation: Tensor) -> Tensor:
         """Deterministic actions of every run's policy in its own task.
 
@@ -180,11 +186,11 @@ class Cohort:
         Returns:
             Actions in [-1, 1], (R, E, A), on the CPU.
         """
-        observation = observation.to(self.device)
-        task = self._tasks.unsqueeze(1).expand(observation.shape[:2])
-        self._world_model.constrain(task)
-        latent = self._world_model.call("encode", observation, task)
-        return self._learner.policy.call("mean", latent).tanh().cpu()
+        return self._actors.act(observation)
+
+    def actors(self) -> Actors:
+        """The runs' deterministic policies as they are now, on the CPU, whatever becomes of the runs."""
+        return self._actors.copied()
 
     def planner(self, planning: Planning) -> Planner:
         """Plans the runs' actions in their world models, as an alternative to `act`; draws from the runs' own streams.

@@ -6,6 +6,7 @@ batch and the second where a time axis leads.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -51,6 +52,10 @@ class SharedPart:
         """Nothing: a shared part does not train."""
         return {}
 
+    def copied(self) -> SharedPart:
+        """The part as it is now, on the CPU, sharing nothing with this one."""
+        return SharedPart(copy.deepcopy(self.module).to("cpu"), self.runs)
+
 
 class StackedPart:
     """One copy of a part for each run, run as a single program.
@@ -91,6 +96,18 @@ class StackedPart:
     def state(self, run: int) -> dict[str, Tensor]:
         """Parameters and buffers of one run's copy, detached clones by name."""
         return {name.removeprefix(_PREFIX): value.detach()[run].clone() for name, value in self._state().items()}
+
+    def copied(self) -> StackedPart:
+        """The copies as they are now, on the CPU, sharing nothing with these."""
+        twin = copy.copy(self)
+        twin._parameters = {
+            name: nn.Parameter(value.detach().to("cpu", copy=True), requires_grad=False)
+            for name, value in self._parameters.items()
+        }
+        twin._buffers = {name: value.to("cpu", copy=True) for name, value in self._buffers.items()}
+        # A call puts its own numbers into the template while it lasts, so that two threads need two.
+        twin._template = copy.deepcopy(self._template).to("cpu")
+        return twin
 
     def _state(self) -> dict[str, Tensor]:
         return {**self._parameters, **self._buffers}

@@ -207,6 +207,8 @@ def _run_cohort(
         if training.resumed:
             say(f"{config}: going on from epoch {training.cohort.epoch} of {epochs}")
         training.train()
+        if workshop.device != "cpu":
+            say(f"{config}: " + ", ".join(f"{what} {how}" for what, how in training.how().items()))
         measured = training.measure()
         for run, found in measured.items():
             _keep(workshop, run, found, training, attempts[run], origin)
@@ -292,7 +294,7 @@ def _keep(
         attempt=attempt,
         resumed=training.resumed,
         wall_seconds=round(training.seconds, 3),
-        provenance={**origin, "device": workshop.device, "manifest": short(phase.digest)},
+        provenance={**origin, **training.how(), "device": workshop.device, "manifest": short(phase.digest)},
     )
     store.write_record(record)
 

@@ -56,9 +56,10 @@ class Tracking:
 
     def show(self, progress: Progress) -> None:
         """Pass on what was measured since the last progress."""
+        epoch = progress.epoch if progress.measured_at is None else progress.measured_at
         for run, metrics in progress.measured.items():
             for name, tracker in list(self._trackers.items()):
-                self._guard(name, partial(tracker.track, run.label, progress.epoch, dict(metrics)))
+                self._guard(name, partial(tracker.track, run.label, epoch, dict(metrics)))
 
     def _open(self, name: str, build: Callable[[Path], Tracker], folder: Path) -> None:
         self._trackers[name] = build(folder)

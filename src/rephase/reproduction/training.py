@@ -16,25 +16,24 @@ import torch
 from attrs import field, frozen
 from torch import Tensor
 
+from rephase.engine.acting import Actors
 from rephase.engine.checkpoints import read_tensors, write_tensors
-from rephase.engine.cohort import Cohort, Member
-from rephase.engine.drawing import SliceSource
-from rephase.engine.evaluation import episode_seeds, evaluate
-from rephase.environments import SPACES, find_task, make
 from rephase.environments.tasks import EPISODE_STEPS
 from rephase.errors import RunFailed
 from rephase.manifest import Phase, Run
 from rephase.manifest.record import CurvePoint
 from rephase.manifest.schema import Plan
-from rephase.protocols import BatchedEnvironment, WorldModel
-from rephase.reproduction.composing import Composition, build_policy
-from rephase.reproduction.loading import load_start_states, load_transitions, load_world_model, own_world_models
+from rephase.reproduction.assembling import build_cohort
+from rephase.reproduction.composing import Composition
+from rephase.reproduction.evaluating import Beside, Episodes, Played
 from rephase.reproduction.stopping import Stopping
 
 __all__ = ["CohortTraining", "Measured", "Progress"]
 
 _CURVE_ROWS = 200
 _GPU_EPOCHS = 10
+_LISTEN_SECONDS = 0.1
+_BESIDE = "beside/"
 
 
 @frozen
@@ -48,7 +47,8 @@ class Progress:
         seconds_left: Estimate from the pace of this attempt; None before there is one.
         returns: Latest mean return of each run; empty before the first evaluation.
         note: What is going on besides training, such as ``evaluating``; empty for nothing.
-        measured: What was measured of each run at this epoch and not reported before, by name.
+        measured: What was measured of each run and not reported before, by name.
+        measured_at: Epoch it was measured of, where that is not the present one.
     """
 
     config: str
@@ -58,6 +58,7 @@ class Progress:
     returns: Mapping[Run, float]
     note: str = ""
     measured: Mapping[Run, Mapping[str, float]] = field(factory=dict)
+    measured_at: int | None = None
 
 
 @frozen(eq=False)
@@ -95,6 +96,8 @@ class CohortTraining:
         stopping: Requests from outside.
         report: Called with every `Progress`.
         checkpoint_seconds: Time between checkpoints.
+        overlap: Whether evaluations on the way are played on the CPU while training goes on; None for wherever
+            training leaves the CPU to them, which is on a GPU.
     """
 
     def __init__(
@@ -109,6 +112,7 @@ class CohortTraining:
         stopping: Stopping,
         report: Callable[[Progress], None],
         checkpoint_seconds: float,
+        overlap: bool | None = None,
     ) -> None:
         self.config = config
         self.runs = tuple(runs)
@@ -122,12 +126,13 @@ class CohortTraining:
         self._checkpoint_seconds = checkpoint_seconds
         self._curves: dict[Run, list[CurvePoint]] = {run: [] for run in self.runs}
         self._metrics: list[tuple[int, tuple[Mapping[str, float], ...]]] = []
-        self._environments: dict[tuple[str, int], BatchedEnvironment] = {}
-        self._starts: Tensor | None = None
+        self._episodes = Episodes(self.runs)
+        self._beside: Beside | None = None
         self._started = time.monotonic()
         self._saved = self._started
         self._first_epoch = 0
-        self.cohort = _cohort(phase, config, self.runs, composition, inputs, device)
+        self.cohort = build_cohort(phase, config, self.runs, composition, inputs, device)
+        self.overlaps = self.cohort.device.type != "cpu" if overlap is None else overlap
         if checkpoint.exists():
             self._resume()
 
@@ -136,6 +141,14 @@ class CohortTraining:
         """Time spent on these runs, earlier attempts included."""
         return self.seconds_before + time.monotonic() - self._started
 
+    def how(self) -> dict[str, str]:
+        """How these runs are computed here, for their records and for people."""
+        return {
+            "precision": str(self.cohort.precision),
+            "updates": self.cohort.how,
+            "evaluations": "beside training" if self.overlaps else "between updates",
+        }
+
     def train(self) -> None:
         """Train to the last epoch, evaluating and saving on the way.
 
@@ -143,20 +156,20 @@ class CohortTraining:
             Stopped: Somebody asked to stop; the state is saved.
             RunFailed: Every run failed.
         """
-        algorithm, evaluation = self.cohort.algorithm, self._phase.manifest.evaluation
+        algorithm = self.cohort.algorithm
         stride = max(1, algorithm.epochs // _CURVE_ROWS)
         self._tell()
         while self.cohort.epoch < algorithm.epochs:
+            if self._evaluation_is_due():
+                self._evaluate_on_the_way()
             self._answer_requests()
+            self._collect()
             self.cohort.advance(self._epochs_to_go(stride))
             epoch = self.cohort.epoch
             if epoch % stride == 0 or epoch == algorithm.epochs:
                 self._look_for_failures()
                 self._metrics.append((epoch, tuple(point.metrics for point in self.cohort.points())))
                 self._tell(measured=dict(zip(self.runs, self._metrics[-1][1], strict=True)))
-            if evaluation.every and epoch % evaluation.every == 0 and epoch < algorithm.epochs:
-                self._extend_curves(self._evaluate("curve", evaluation.curve_episodes or evaluation.episodes))
-                self._tell(measured=self._last_returns())
         if not self._is_saved_at_end():
             self.save()
 
@@ -168,19 +181,20 @@ class CohortTraining:
         """
         evaluation = self._phase.manifest.evaluation
         self._tell("evaluating")
-        returns = self._evaluate("reward", evaluation.episodes)
-        predicted = self._predicted()
+        self._collect(wait=True)
+        played = self._evaluate("reward", evaluation.episodes)
+        predicted = self._predicted(played.starts)
         plan = torch.zeros(len(self.runs), 0)
         if evaluation.plan is Plan.MPPI:
             self._tell("evaluating the planner")
-            plan = self._evaluate("plan", evaluation.episodes, self.cohort.planner(evaluation.planning).act)
+            plan = self._evaluate("plan", evaluation.episodes, self.cohort.planner(evaluation.planning).act).returns
         elif evaluation.plan is Plan.RE_EVALUATE:
-            plan = self._evaluate("plan", evaluation.episodes)
-        self._extend_curves(returns, predicted)
+            plan = self._evaluate("plan", evaluation.episodes).returns
+        self._extend_curves(self.cohort.epoch, played.returns, predicted)
         self._tell("evaluated", self._last_returns())
         return {
             run: Measured(
-                episode_returns=tuple(returns[at].tolist()),
+                episode_returns=tuple(played.returns[at].tolist()),
                 plan_episode_returns=tuple(plan[at].tolist()),
                 curve=tuple(self._curves[run]),
                 metrics=self._columns(at),
@@ -199,14 +213,18 @@ class CohortTraining:
             "runs": [run.label for run in self.runs],
             "seconds": self.seconds,
         }
-        write_tensors(self._checkpoint, self.cohort.state_dict(), {"training": json.dumps(kept, sort_keys=True)})
+        tensors = self.cohort.state_dict()
+        if self._beside is not None:
+            kept["beside"] = self._beside.epoch
+            tensors |= {f"{_BESIDE}{name}": value for name, value in self._beside.state_dict().items()}
+        write_tensors(self._checkpoint, tensors, {"training": json.dumps(kept, sort_keys=True)})
         self._saved = time.monotonic()
 
     def close(self) -> None:
-        """Give back the environments."""
-        for environment in self._environments.values():
-            environment.close()
-        self._environments.clear()
+        """End an evaluation that is going on and give back the environments."""
+        if self._beside is not None:
+            self._beside.cancel()
+        self._episodes.close()
 
     def _resume(self) -> None:
         tensors, metadata = read_tensors(self._checkpoint)
@@ -218,6 +236,11 @@ class CohortTraining:
         self.seconds_before = kept["seconds"]
         self._first_epoch = self.cohort.epoch
         self.resumed = True
+        if "beside" in kept:
+            actors = self.cohort.actors()
+            own = {name.removeprefix(_BESIDE): value for name, value in tensors.items() if name.startswith(_BESIDE)}
+            actors.load_state_dict(own)
+            self._begin(actors, kept["beside"])
 
     def _is_saved_at_end(self) -> bool:
         return self.resumed and self._first_epoch == self.cohort.epoch
@@ -245,42 +268,64 @@ class CohortTraining:
         if len(self.failures) == len(self.runs):
             raise next(iter(self.failures.values()))
 
-    def _evaluate(self, name: str, episodes: int, by: Callable[[Tensor], Tensor] | None = None) -> Tensor:
-        choose = by or self.cohort.act
-        tasks = [find_task(run.task).index for run in self.runs]
-        seeds = [episode_seeds(run.seed, name, episodes) for run in self.runs]
-        environments = {find_task(run.task).index: self._environment(run.task, episodes) for run in self.runs}
+    def _evaluation_is_due(self) -> bool:
+        every, epoch = self._phase.manifest.evaluation.every, self.cohort.epoch
+        if not every or not epoch or epoch % every:
+            return False
+        points = self._curves[self.runs[0]]
+        # One that was stopped kept nothing and is made again.
+        return epoch > max(self._beside.epoch if self._beside else 0, points[-1].epoch if points else 0)
 
-        self._starts = None
+    def _evaluate_on_the_way(self) -> None:
+        if self.overlaps:
+            self._collect(wait=True)  # one at a time, so that training never runs away from its curve
+            self._begin(self.cohort.actors(), self.cohort.epoch)
+        else:
+            self._extend_curves(self.cohort.epoch, self._evaluate("curve", self._curve_episodes).returns)
+            self._tell(measured=self._last_returns())
 
-        def act(observation: Tensor) -> Tensor:
-            if self._starts is None:
-                self._starts = observation.clone()
-            if self._stopping.is_requested:
-                # Evaluations keep nothing, so what was trained before this one is all there is to save.
-                self._answer_requests()
-            return torch.nan_to_num(choose(observation))
+    @property
+    def _curve_episodes(self) -> int:
+        evaluation = self._phase.manifest.evaluation
+        return evaluation.curve_episodes or evaluation.episodes
 
-        return evaluate(act, tasks, seeds, environments)
+    def _begin(self, actors: Actors, epoch: int) -> None:
+        self._beside = Beside(self._episodes, "curve", self._curve_episodes, actors, epoch)
 
-    def _environment(self, task: str, episodes: int) -> BatchedEnvironment:
-        count = episodes * sum(run.task == task for run in self.runs)
-        if (task, count) not in self._environments:
-            self._environments[task, count] = make(task, count)
-        return self._environments[task, count]
+    def _collect(self, wait: bool = False) -> None:
+        """Take over what an evaluation beside the training gave, if it is over."""
+        if self._beside is None:
+            return
+        while not self._beside.wait(_LISTEN_SECONDS if wait else 0):
+            if not wait:
+                return
+            self._answer_requests()
+        over, self._beside = self._beside, None
+        self._extend_curves(over.epoch, over.result().returns)
+        self._tell(measured=self._last_returns(), measured_at=over.epoch)
 
-    def _predicted(self) -> list[float | None]:
+    def _evaluate(self, name: str, episodes: int, by: Callable[[Tensor], Tensor] | None = None) -> Played:
+        """Play episodes now, by the policies on the CPU unless by something else."""
+        on_the_cpu = self.cohort.act if self.cohort.device.type == "cpu" else self.cohort.actors().act
+        return self._episodes.play(name, episodes, by or on_the_cpu, self._answer_a_stop)
+
+    def _answer_a_stop(self) -> None:
+        if self._stopping.is_requested:
+            # Evaluations keep nothing, so what was trained before this one is all there is to save.
+            self._answer_requests()
+
+    def _predicted(self, starts: Tensor) -> list[float | None]:
         """What each run's own world model promises for the episodes just played; None where it is frozen."""
-        if self._starts is None or not self.cohort.algorithm.finetune_world_model:
+        if not self.cohort.algorithm.finetune_world_model:
             return [None] * len(self.runs)
-        promised = self.cohort.predicted_return(self._starts, EPISODE_STEPS).mean(1).tolist()
+        promised = self.cohort.predicted_return(starts, EPISODE_STEPS).mean(1).tolist()
         return [value if math.isfinite(value) else None for value in promised]
 
-    def _extend_curves(self, returns: Tensor, predicted: Sequence[float | None] = ()) -> None:
+    def _extend_curves(self, epoch: int, returns: Tensor, predicted: Sequence[float | None] = ()) -> None:
         for at, (run, row) in enumerate(zip(self.runs, returns, strict=True)):
             self._curves[run].append(
                 CurvePoint(
-                    epoch=self.cohort.epoch,
+                    epoch=epoch,
                     reward=float(row.mean()),
                     episode_returns=tuple(row.tolist()),
                     predicted_return=predicted[at] if predicted else None,
@@ -295,50 +340,18 @@ class CohortTraining:
     def _last_returns(self) -> dict[Run, dict[str, float]]:
         return {run: {"return": self._curves[run][-1].reward} for run in self.runs}
 
-    def _tell(self, note: str = "", measured: Mapping[Run, Mapping[str, float]] | None = None) -> None:
+    def _tell(
+        self,
+        note: str = "",
+        measured: Mapping[Run, Mapping[str, float]] | None = None,
+        measured_at: int | None = None,
+    ) -> None:
         epoch, epochs = self.cohort.epoch, self.cohort.algorithm.epochs
         done = epoch - self._first_epoch
         pace = (time.monotonic() - self._started) / done if done else None
         returns = {run: points[-1].reward for run, points in self._curves.items() if points}
         left = None if pace is None else pace * (epochs - epoch)
-        self._report(Progress(self.config, epoch, epochs, left, returns, note, measured or {}))
-
-
-def _cohort(
-    phase: Phase,
-    config: str,
-    runs: Sequence[Run],
-    composition: Composition,
-    inputs: Mapping[str, str],
-    device: str,
-) -> Cohort:
-    use, algorithm = phase.manifest.configs[config], phase.algorithm(config)
-    members = [Member(find_task(run.task).index, run.seed) for run in runs]
-    models: WorldModel | list[WorldModel]
-    experience: Mapping[int, Tensor] | Sequence[SliceSource]
-    if algorithm.finetune_world_model:
-        models = own_world_models(phase, config, composition, inputs, [run.seed for run in runs])
-        files = {phase.path_of(name): inputs[name] for name in use.transitions}
-        experience = load_transitions(files, members, algorithm.variants.episode_sampling, algorithm.horizon)
-        size = models[0].latent_size()
-    else:
-        models = load_world_model(composition, phase.path_of(use.world_model), inputs[use.world_model])
-        starts = load_start_states(
-            phase.path_of(use.start_states), inputs[use.start_states], sorted({run.task for run in runs})
-        )
-        experience = {find_task(task).index: rows for task, rows in starts.items()}
-        size = models.latent_size()
-    return Cohort(
-        models,
-        lambda: build_policy(composition.policy, size, SPACES.action),
-        algorithm,
-        members,
-        experience,
-        SPACES,
-        composition.policy.stackable,
-        device,
-        composition.world_model.stackable,
-    )
+        self._report(Progress(self.config, epoch, epochs, left, returns, note, measured or {}, measured_at))
 
 
 def _point_values(point: CurvePoint) -> dict[str, Any]:

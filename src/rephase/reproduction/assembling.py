@@ -1,0 +1,67 @@
+"""Putting a cohort together: the parts of a config, the inputs they need, and the runs.
+
+Imports torch; `rephase.reproduction.training` is who needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor
+
+from rephase.engine.cohort import Cohort, Member
+from rephase.engine.drawing import SliceSource
+from rephase.environments import SPACES, find_task
+from rephase.manifest import Phase, Run
+from rephase.protocols import WorldModel
+from rephase.reproduction.composing import Composition, build_policy
+from rephase.reproduction.loading import load_start_states, load_transitions, load_world_model, own_world_models
+
+__all__ = ["build_cohort"]
+
+
+def build_cohort(
+    phase: Phase,
+    config: str,
+    runs: Sequence[Run],
+    composition: Composition,
+    inputs: Mapping[str, str],
+    device: str,
+) -> Cohort:
+    """Runs of one config, at their first epoch.
+
+    Args:
+        phase: The phase.
+        config: Name of the config.
+        runs: The runs, all of this config.
+        composition: Its parts.
+        inputs: Digest of each input, already verified.
+        device: Where to compute.
+    """
+    use, algorithm = phase.manifest.configs[config], phase.algorithm(config)
+    members = [Member(find_task(run.task).index, run.seed) for run in runs]
+    models: WorldModel | list[WorldModel]
+    experience: Mapping[int, Tensor] | Sequence[SliceSource]
+    if algorithm.finetune_world_model:
+        models = own_world_models(phase, config, composition, inputs, [run.seed for run in runs])
+        files = {phase.path_of(name): inputs[name] for name in use.transitions}
+        experience = load_transitions(files, members, algorithm.variants.episode_sampling, algorithm.horizon)
+        size = models[0].latent_size()
+    else:
+        models = load_world_model(composition, phase.path_of(use.world_model), inputs[use.world_model])
+        starts = load_start_states(
+            phase.path_of(use.start_states), inputs[use.start_states], sorted({run.task for run in runs})
+        )
+        experience = {find_task(task).index: rows for task, rows in starts.items()}
+        size = models.latent_size()
+    return Cohort(
+        models,
+        lambda: build_policy(composition.policy, size, SPACES.action),
+        algorithm,
+        members,
+        experience,
+        SPACES,
+        composition.policy.stackable,
+        device,
+        composition.world_model.stackable,
+    )
