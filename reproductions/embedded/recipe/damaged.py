@@ -119,9 +119,7 @@ if __name__ == "__main__":
     parser.add_argument("--folder", type=Path, default=Path("work/damaged"), help="where the phases and runs lie")
     parser.add_argument("--out", type=Path, default=Path("work/damaged/damaged.json"), help="file of the verdicts")
     given = parser.parse_args()
-    verdicts = {
-        name: judge(manifest, given.folder / "runs") for name, manifest in write_project(given.folder).items()
-    }
+    verdicts = {name: judge(manifest, given.folder / "runs") for name, manifest in write_project(given.folder).items()}
     given.out.write_text(json.dumps(verdicts, indent=2, sort_keys=True) + "\n")
     for name, verdict in verdicts.items():
         print(f"{name}: {verdict['decision']}, {verdict['reason']}")

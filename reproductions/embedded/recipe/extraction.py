@@ -18,7 +18,7 @@ from rephase.engine.seeding import stream, stream_seed
 from rephase.environments import SPACES, TASKS, make
 from rephase.manifest.algorithm import Algorithm
 
-__all__ = ["Played", "extract", "play", "start_states"]
+__all__ = ["Played", "begin", "play", "start_states"]
 
 
 @frozen(eq=False)
@@ -46,27 +46,27 @@ def start_states(episodes: dict[int, Episodes], count: int, seed: int) -> dict[i
     return starts
 
 
-def extract(
+def begin(
     model: MLPWorldModel,
     members: Sequence[Member],
     algorithm: Algorithm,
     policy_units: tuple[int, ...],
     starts: dict[int, Tensor],
 ) -> Cohort:
-    """Extract one Gaussian policy for each member.
+    """A cohort of one Gaussian policy for each member, before its first epoch.
 
     Args:
         model: The world model; frozen here.
         members: Tasks and seeds.
-        algorithm: How.
+        algorithm: How the policies will be extracted.
         policy_units: Hidden widths of the policies.
         starts: Start observations by task index.
 
     Returns:
-        The trained cohort.
+        The cohort; ``advance`` extracts.
     """
     config = GaussianPolicyConfig(units=policy_units)
-    cohort = Cohort(
+    return Cohort(
         model,
         lambda: GaussianPolicy(config, model.latent_size(), SPACES.action),
         algorithm,
@@ -74,8 +74,6 @@ def extract(
         starts,
         SPACES,
     )
-    cohort.advance(algorithm.epochs)
-    return cohort
 
 
 def play(cohort: Cohort, episodes: int, noise: Sequence[float], name: str) -> Played:

@@ -31,7 +31,7 @@ def fit(
     start: Path | None,
     episodes: dict[int, Episodes],
     settings: Pretraining,
-    shares: tuple[float, ...] | None,
+    shares: tuple[float, ...],
     seed: int,
     path: Path,
 ) -> None:
@@ -42,7 +42,7 @@ def fit(
         start: File of the model to start from; None starts from fresh weights.
         episodes: The data, by task index.
         settings: How to fit.
-        shares: Part of the slices that is each task's, in the order of the recipe's tasks; None for equal parts.
+        shares: Part of the slices that is each task's, in the order of the recipe's tasks.
         seed: Seed of the fresh weights and of the slices.
         path: File the world model goes to; its progress lies beside it until it is done.
     """
@@ -53,9 +53,7 @@ def fit(
         model.initialise(stream(seed, "world-model"))
     else:
         model = load_model(recipe.model, start)
-    parts = None
-    if shares is not None:
-        parts = {find_task(name).index: share for name, share in zip(recipe.tasks, shares, strict=True)}
+    parts = {find_task(name).index: share for name, share in zip(recipe.tasks, shares, strict=True)}
     trainer = Pretrainer(model, pool(episodes, parts), settings, SPACES, stream(seed, "slices"))
     progress = path.with_suffix(".progress.safetensors")
     if progress.exists():

@@ -9,7 +9,7 @@ from rephase_mlp.world_model import MLPWorldModel
 from torch import Tensor
 
 from recipe.episodes import Episodes
-from recipe.extraction import extract, play
+from recipe.extraction import begin, play
 from recipe.settings import Heldout
 from rephase.engine.cohort import Member
 from rephase.engine.rewards import expectation, symexp
@@ -33,7 +33,8 @@ def judge(model: MLPWorldModel, tasks: tuple[str, ...], starts: dict[int, Tensor
         ``returns`` and ``prediction`` tables, ready for JSON.
     """
     members = [Member(find_task(task).index, seed) for task in tasks for seed in settings.seeds]
-    cohort = extract(model, members, settings.extraction, settings.policy_units, starts)
+    cohort = begin(model, members, settings.extraction, settings.policy_units, starts)
+    cohort.advance(settings.extraction.epochs)
     played = play(cohort, settings.episodes, [0.0] * settings.episodes, "held-out")
     return {
         "returns": returns_table(members, played.returns, played.predicted),

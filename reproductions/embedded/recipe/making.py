@@ -38,14 +38,14 @@ def make_assets(recipe: Recipe, folder: Path, out: Path) -> None:
         _collect_all(recipe, folder)
     with clock.measure("first fit"):
         first = model_path(folder, 0)
-        fit(recipe, None, episodes_until(folder, 0), recipe.first_fit, recipe.shares, recipe.seed, first)
+        fit(recipe, None, episodes_until(folder, 0), recipe.first_fit, recipe.rounds[0].shares, recipe.seed, first)
     with clock.measure("rounds"):
         latest = run_rounds(recipe, folder)
-    episodes = episodes_until(folder, recipe.rounds.count)
+    episodes = episodes_until(folder, sum(block.count for block in recipe.rounds))
     final = folder / "model-final.safetensors"
     with clock.measure("final fit"):
         torch.set_num_threads(recipe.threads)
-        fit(recipe, latest, episodes, recipe.final_fit, None, recipe.seed - 1, final)
+        fit(recipe, latest, episodes, recipe.final_fit, recipe.rounds[-1].shares, recipe.seed - 1, final)
     with clock.measure("held-out report"):
         starts = start_states(episodes, recipe.packing.start_states, recipe.seed)
         report = judge(load_model(recipe.model, final), recipe.tasks, starts, recipe.heldout)

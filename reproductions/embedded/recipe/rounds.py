@@ -15,16 +15,15 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import torch
-from attrs import evolve
 
 from recipe.episodes import Episodes, join
-from recipe.extraction import extract, play, start_states
+from recipe.extraction import begin, play, start_states
 from recipe.fitting import fit, load_model
-from recipe.settings import Recipe
+from recipe.settings import Recipe, Rounds
 from rephase.engine.cohort import Member
 from rephase.environments import find_task
 
-__all__ = ["episodes_until", "model_path", "play_round", "run_rounds"]
+__all__ = ["block_of", "episodes_until", "model_path", "play_round", "run_rounds"]
 
 _SEEDS_OF_A_ROUND = 100
 
@@ -32,6 +31,16 @@ _SEEDS_OF_A_ROUND = 100
 def model_path(folder: Path, number: int) -> Path:
     """File of the world model after round ``number``; 0 is the fit on behaviour data alone."""
     return folder / f"model-{number:02d}.safetensors"
+
+
+def block_of(recipe: Recipe, number: int) -> Rounds:
+    """The block that round ``number``, from 1, belongs to."""
+    last = 0
+    for block in recipe.rounds:
+        last += block.count
+        if number <= last:
+            return block
+    raise ValueError(f"round {number} of {last}")
 
 
 def episodes_until(folder: Path, number: int) -> dict[int, Episodes]:
@@ -54,35 +63,41 @@ def play_round(recipe: Recipe, folder: Path, number: int) -> None:
     if done.exists():
         return
     torch.set_num_threads(1)
-    rounds = recipe.rounds
+    rounds = block_of(recipe, number)
     model = load_model(recipe.model, model_path(folder, number - 1))
     known = episodes_until(folder, number - 1)
     seed = recipe.seed + number
     members = [
         Member(find_task(task).index, _SEEDS_OF_A_ROUND * seed + policy)
-        for task in recipe.tasks
-        for policy in range(rounds.policies)
+        for task, policies in zip(recipe.tasks, rounds.policies, strict=True)
+        for policy in range(policies)
     ]
-    algorithm = evolve(rounds.extraction, horizon=rounds.horizons[number % len(rounds.horizons)])
     starts = start_states(known, recipe.packing.start_states, seed)
-    cohort = extract(model, members, algorithm, rounds.policy_units, starts)
     noise = [0.0] + [rounds.noise[index % len(rounds.noise)] for index in range(rounds.episodes - 1)]
-    played = play(cohort, rounds.episodes, noise, "round")
-    for task, own in played.episodes.items():
+    cohort = begin(model, members, rounds.extraction, rounds.policy_units, starts)
+    found: list[dict[int, Episodes]] = []
+    table = []
+    for epochs in rounds.played_after:
+        cohort.advance(epochs - cohort.epoch)
+        name = "round" if epochs == rounds.extraction.epochs else f"round/{epochs}"
+        played = play(cohort, rounds.episodes, noise, name)
+        found.append(played.episodes)
+        for task in recipe.tasks:
+            rows = [row for row, member in enumerate(members) if member.task == find_task(task).index]
+            table.append(
+                {
+                    "task": task,
+                    "epochs": epochs,
+                    "returns": [round(value, 1) for value in played.returns[rows, 0].tolist()],
+                    "predicted": [round(value, 1) for value in played.predicted[rows, 0].tolist()],
+                }
+            )
+    for task, own in join(part for parts in found for part in parts.values()).items():
         own.write(folder / f"round-{number:02d}-{task:02d}.safetensors", source=f"round {number}")
-    table = [
-        {
-            "task": task,
-            "horizon": algorithm.horizon,
-            "returns": [round(value, 1) for value in played.returns[rows, 0].tolist()],
-            "predicted": [round(value, 1) for value in played.predicted[rows, 0].tolist()],
-        }
-        for index, task in enumerate(recipe.tasks)
-        for rows in [slice(index * rounds.policies, (index + 1) * rounds.policies)]
-    ]
     done.write_text(json.dumps(table, indent=2, sort_keys=True) + "\n")
     for row in table:
-        print(f"round {number}, {row['task']}: real {row['returns']}, predicted {row['predicted']}", flush=True)
+        who = f"round {number}, {row['task']}, {row['epochs']} epochs"
+        print(f"{who}: real {row['returns']}, predicted {row['predicted']}", flush=True)
 
 
 def run_rounds(recipe: Recipe, folder: Path, say: Callable[[str], None] = print) -> Path:
@@ -96,19 +111,21 @@ def run_rounds(recipe: Recipe, folder: Path, say: Callable[[str], None] = print)
     Returns:
         File of the last round's world model.
     """
+    count = sum(block.count for block in recipe.rounds)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=context) as other:
-        for number in range(1, recipe.rounds.count + 1):
+        for number in range(1, count + 1):
+            block = block_of(recipe, number)
             playing = other.submit(play_round, recipe, folder, number)
             fit(
                 recipe,
                 model_path(folder, number - 1),
                 episodes_until(folder, number - 1),
-                recipe.rounds.fit,
-                recipe.shares,
+                block.fit,
+                block.shares,
                 recipe.seed + number,
                 model_path(folder, number),
             )
             playing.result()
-            say(f"round {number} of {recipe.rounds.count} done")
-    return model_path(folder, recipe.rounds.count)
+            say(f"round {number} of {count} done")
+    return model_path(folder, count)

@@ -41,23 +41,25 @@ class Rounds:
 
     Args:
         count: Number of rounds.
-        policies: Policies of one task in one round.
-        episodes: Real episodes of one policy; the first is without noise.
+        policies: Policies of each task in one round, in the order of the tasks.
+        played_after: Epochs after which the policies are played; the last is the end of their extraction.
+        episodes: Real episodes of one policy each time it is played; the first is without noise.
         noise: Standard deviations of the exploration noise; all episodes but the first take them in turn.
-        horizons: Imagined steps; rounds take them in turn.
-        extraction: How policies are extracted; its horizon is replaced.
+        extraction: How policies are extracted.
         policy_units: Hidden widths of the Gaussian policies.
         fit: How the world model is fitted on during one round.
+        shares: Part of the slices of that fit that is each task's, in the order of the tasks.
     """
 
     count: int
-    policies: int
+    policies: tuple[int, ...]
+    played_after: tuple[int, ...]
     episodes: int
     noise: tuple[float, ...]
-    horizons: tuple[int, ...]
     extraction: Algorithm
     policy_units: tuple[int, ...]
     fit: Pretraining
+    shares: tuple[float, ...]
 
 
 @frozen(kw_only=True)
@@ -101,10 +103,9 @@ class Recipe:
         tasks: Names of the tasks.
         behaviour: The model-free agents.
         model: Sizes of the world model.
-        shares: Part of the slices of every fit but the final one that is each task's, in the order of the tasks.
         first_fit: Fit on the behaviour data alone.
-        rounds: What follows.
-        final_fit: Last, annealed fit on everything, from the last round's model; every task has an equal part.
+        rounds: Blocks of rounds, one after the other; the first fit has the shares of the first block.
+        final_fit: Last, annealed fit on everything, from the last round's model, with the shares of the last block.
         packing: What is shipped.
         heldout: How the result is judged.
         threads: Threads of the final fit; all else uses one in each of two processes.
@@ -114,9 +115,8 @@ class Recipe:
     tasks: tuple[str, ...]
     behaviour: tuple[Behaviour, ...]
     model: MLPWorldModelConfig
-    shares: tuple[float, ...]
     first_fit: Pretraining
-    rounds: Rounds
+    rounds: tuple[Rounds, ...]
     final_fit: Pretraining
     packing: Packing
     heldout: Heldout
@@ -143,22 +143,35 @@ RECIPE = Recipe(
     behaviour=(
         Behaviour(task="cheetah-run", seed=1, steps=72_500),
         Behaviour(task="reacher-easy", seed=1, steps=32_500),
-        Behaviour(task="reacher-easy", seed=2, steps=32_500, learning_rate=1e-3),
         Behaviour(task="walker-stand", seed=1, steps=25_000),
         Behaviour(task="walker-stand", seed=2, steps=20_000, learning_rate=1e-3),
     ),
     model=MLPWorldModelConfig(latent_size=256, encoder_units=(256,), units=(320, 320), task_size=16),
-    shares=(0.3, 0.4, 0.3),
     first_fit=Pretraining(steps=2_000, batch_size=256, horizon=5, warmup=100, final_lr=1e-4),
-    rounds=Rounds(
-        count=20,
-        policies=4,
-        episodes=8,
-        noise=(0.0, 0.2, 0.0, 0.5),
-        horizons=(5,),
-        extraction=_EXTRACTION,
-        policy_units=(128, 64),
-        fit=Pretraining(steps=700, batch_size=256, horizon=5, warmup=50, first_lr=8e-4, final_lr=1e-4),
+    rounds=(
+        Rounds(
+            count=13,
+            policies=(4, 4, 4),
+            played_after=(300,),
+            episodes=8,
+            noise=(0.0, 0.2, 0.0, 0.5),
+            extraction=_EXTRACTION,
+            policy_units=(128, 64),
+            fit=Pretraining(steps=700, batch_size=256, horizon=5, warmup=50, first_lr=8e-4, final_lr=1e-4),
+            shares=(0.3, 0.4, 0.3),
+        ),
+        # By now the other two agree with their predictions; cheetah-run is promised twice what it gets.
+        Rounds(
+            count=8,
+            policies=(3, 2, 7),
+            played_after=(100, 300),
+            episodes=8,
+            noise=(0.0, 0.2, 0.0, 0.5),
+            extraction=_EXTRACTION,
+            policy_units=(128, 64),
+            fit=Pretraining(steps=900, batch_size=256, horizon=5, warmup=50, first_lr=8e-4, final_lr=1e-4),
+            shares=(0.25, 0.25, 0.5),
+        ),
     ),
     final_fit=Pretraining(steps=6_000, batch_size=256, horizon=6, warmup=100, final_lr=1e-5),
     packing=Packing(start_states=8_000, episodes=100),

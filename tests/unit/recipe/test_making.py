@@ -31,17 +31,19 @@ def miniature():
         tasks=("reacher-easy", "cheetah-run"),
         behaviour=(Behaviour(task="reacher-easy", seed=1, steps=1), Behaviour(task="cheetah-run", seed=1, steps=1)),
         model=MLPWorldModelConfig(latent_size=16, encoder_units=(8,), units=(8,), task_size=4),
-        shares=(0.5, 0.5),
         first_fit=fit,
-        rounds=Rounds(
-            count=1,
-            policies=1,
-            episodes=2,
-            noise=(0.3,),
-            horizons=(2,),
-            extraction=extraction,
-            policy_units=(8,),
-            fit=fit,
+        rounds=(
+            Rounds(
+                count=1,
+                policies=(1, 2),
+                played_after=(1, 2),
+                episodes=2,
+                noise=(0.3,),
+                extraction=extraction,
+                policy_units=(8,),
+                fit=fit,
+                shares=(0.5, 0.5),
+            ),
         ),
         final_fit=fit,
         packing=Packing(start_states=10, episodes=3),
@@ -86,7 +88,8 @@ def test_recipe_in_miniature_makes_every_asset_and_goes_on_after_an_interruption
     ]
     assert [row["steps"] for row in report["prediction"]["cheetah-run"]] == [1, 3]
     provenance = json.loads((out / "provenance.json").read_text())
-    assert provenance["data"]["reacher-easy"]["episodes"] == 4
+    assert provenance["data"]["reacher-easy"]["episodes"] == 2 + 1 * 2 * 2
+    assert provenance["data"]["cheetah-run"]["episodes"] == 2 + 2 * 2 * 2
     assert sorted(provenance["digests"]) == sorted(path.name for path in out.glob("*.safetensors"))
 
     for path in (folder / "model-final.safetensors", folder / "model-01.safetensors"):
