@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 __all__ = [
     "CannotRunHere",
@@ -47,6 +47,10 @@ class RephaseError(Exception):
     def __str__(self) -> str:
         text = f"{self.where}: {self.problem}" if self.where else self.problem
         return f"{text}; {self.remedy}" if self.remedy else text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel between processes by what it holds, not by arguments, which every subclass names in its own way."""
+        return _made_again, (type(self), self.args, self.__dict__)
 
 
 class UsageError(RephaseError):
@@ -154,3 +158,9 @@ class InvalidRecord(RephaseError):
     """A record is not one this version wrote, or was changed after it was written (exit code 5)."""
 
     exit_code = 5
+
+
+def _made_again(kind: type[RephaseError], arguments: tuple[Any, ...], held: dict[str, Any]) -> RephaseError:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(held)
+    return error

@@ -149,10 +149,7 @@ def _work(order: _Order, messages: Queue[Any], parent: int) -> None:
     except KeyboardInterrupt:
         end = _End(group, was_stopped=True)
     except RephaseError as error:
-        # Errors with arguments of their own do not travel; their text, place and exit code do.
-        plain = RephaseError(error.problem, where=error.where, remedy=error.remedy)
-        plain.exit_code = error.exit_code  # type: ignore[misc]
-        end = _End(group, error=plain)
+        end = _End(group, error=error)
     messages.put(end)
 
 
