@@ -287,7 +287,7 @@ def _refused(
 def _unknown_key(key: str, known: Iterable[str]) -> _Found:
     names = sorted(known)
     near = get_close_matches(key, names, n=1)
-    remedy = f"did you mean {near[0]!r}?" if near else "known keys: " + ", ".join(names)
+    remedy = f"did you mean {near[0]!r}?" if near else "known keys: " + (", ".join(names) or "none")
     return (key,), "unknown key", remedy
 
 

@@ -1,0 +1,96 @@
+"""Finding the project and its phases, and what is said where there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fakes.projects import make_project
+
+from rephase.errors import ManifestError, UnknownName, UsageError
+from rephase.reproduction.phases import find_project, known_phases, open_phase
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_project(tmp_path_factory.mktemp("project"))
+
+
+def test_the_nearest_project_upwards_is_found(tmp_path: Path) -> None:
+    inner = tmp_path / "outer" / "inner"
+    deep = inner / "a" / "b"
+    deep.mkdir(parents=True)
+    for folder in (tmp_path / "outer", inner):
+        (folder / "reproductions").mkdir()
+
+    assert find_project(deep) == inner
+    assert find_project(inner) == inner
+    assert find_project(inner.parent) == inner.parent
+
+
+def test_a_folder_outside_any_project_is_told_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "reproductions").write_text("a file is no folder")
+
+    with pytest.raises(UsageError) as caught:
+        find_project(tmp_path)
+
+    assert str(caught.value) == (
+        f"{tmp_path}: no folder 'reproductions' here or above; "
+        "change to a checkout of the project or give --project FOLDER"
+    )
+
+
+def test_a_phase_is_a_folder_with_a_manifest_at_a_scale(tmp_path: Path) -> None:
+    reproductions = tmp_path / "reproductions"
+    for name in ("b/logged.toml", "b/embedded.toml", "a/embedded.toml", "configs/x.toml", "c/huge.toml", "b/notes.md"):
+        (reproductions / name).parent.mkdir(parents=True, exist_ok=True)
+        (reproductions / name).touch()
+
+    found = known_phases(tmp_path)
+
+    assert [(name, list(scales)) for name, scales in found.items()] == [
+        ("a", ["embedded"]),
+        ("b", ["embedded", "logged"]),
+    ]
+    assert found["b"]["logged"] == reproductions / "b/logged.toml"
+
+
+def test_the_shipped_phases_are_all_found_and_open() -> None:
+    found = known_phases(ROOT)
+
+    assert {"phase3", "phase4", "phase5"} <= set(found)
+    for name, scales in found.items():
+        for scale, path in scales.items():
+            phase = open_phase(name, scale, ROOT)
+            assert (phase.file, phase.manifest.phase, phase.manifest.scale) == (path, name, scale)
+
+
+def test_a_path_is_opened_wherever_it_lies(project: Path) -> None:
+    path = project / "reproductions/phase3/embedded.toml"
+
+    assert open_phase(str(path), "logged", Path("/nowhere")).file == path
+
+
+def test_an_unknown_phase_or_scale_is_refused_with_the_known_ones(project: Path) -> None:
+    with pytest.raises(UnknownName) as phase:
+        open_phase("phase33", "embedded", project)
+    with pytest.raises(UnknownName) as scale:
+        open_phase("phase3", "logged", project)
+
+    assert str(phase.value) == "unknown phase 'phase33'; did you mean 'phase3'? (rephase show shows all)"
+    assert str(scale.value) == "phase3: unknown scale 'logged'; known: embedded"
+
+
+def test_unknown_tasks_are_named_all_at_once(project: Path) -> None:
+    path = project / "reproductions/phase3/tasks.toml"
+    text = (project / "reproductions/phase3/embedded.toml").read_text()
+    path.write_text(text.replace('["reacher-easy", "cheetah-run"]', '["reacher-eazy", "cheetah-run", "flying"]'))
+
+    with pytest.raises(ManifestError) as caught:
+        open_phase(str(path), "embedded", project)
+
+    first, second = (str(problem) for problem in caught.value.problems)
+    assert first == "tasks[0]: unknown task 'reacher-eazy'; did you mean 'reacher-easy'?"
+    assert second.startswith("tasks[2]: unknown task 'flying'; known: acrobot-swingup, ")
