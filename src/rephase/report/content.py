@@ -16,6 +16,7 @@ from rephase.errors import InvalidRecord
 from rephase.manifest import Phase, Run
 from rephase.manifest.outcomes import RecordedOutcomes, read_outcomes
 from rephase.manifest.record import Record
+from rephase.reproduction.ablating import Ablation, ablation_of
 from rephase.reproduction.auditing import Finding, audit
 from rephase.reproduction.checking import check_phase, recorded_outcomes
 from rephase.reproduction.judging import Breach, Decision, PhaseVerdict
@@ -73,6 +74,7 @@ class Report:
         missing: Declared runs without a readable record.
         findings: What an audit of the recorded outcomes finds, those that need attention first.
         facts: Where the records come from.
+        ablation: What switching each known defect alone shows; None where the phase is no ablation.
     """
 
     phase: Phase
@@ -82,6 +84,7 @@ class Report:
     missing: tuple[Missing, ...]
     findings: tuple[Finding, ...]
     facts: tuple[Fact, ...]
+    ablation: Ablation | None = None
 
     @property
     def names(self) -> Mapping[str, str]:
@@ -131,6 +134,7 @@ class Report:
             "verdict": self.verdict.to_json(),
             "runs": [_run_json(record) for record in self.records],
             "missing": [{"run": one.run.label, "state": one.state, "reason": one.reason} for one in self.missing],
+            "ablation": self.ablation.to_json() if self.ablation else None,
             "findings": [finding.to_json() for finding in self.findings],
             "provenance": {fact.name: dict(fact.values) for fact in self.facts},
             "rerun": list(self.rerun),
@@ -180,6 +184,7 @@ def gather(store: Store) -> Report:
         missing=tuple(missing),
         findings=audit(*_audited(phase, recorded)),
         facts=_facts(records),
+        ablation=ablation_of(phase, records),
     )
 
 

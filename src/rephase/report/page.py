@@ -31,6 +31,7 @@ def html_page(report: Report) -> str:
         ("cells", "Recorded against reproduced", _cells(report)),
         ("methods", "Methods over all tasks", _methods(report)),
         ("claims", "Claims, judged apart", _claims(report)),
+        ("ablation", "Which defect is responsible", _ablation(report)),
         ("curves", "Learning curves", _curves(report)),
         ("noise", "Evaluation noise", _noise(report)),
         ("runs", "Every run", _runs(report)),
@@ -196,6 +197,28 @@ def _claims(report: Report) -> str:
     columns = ["Claim", "Status", "Gap", "p (Holm)", "In percent", "Why"]
     note = "<p>Which method is better is no part of the verdict. Tests are Welch's, on the reproduced seeds.</p>"
     return note + _table(columns, rows, "w nnww")
+
+
+def _ablation(report: Report) -> str:
+    if report.ablation is None:
+        return ""
+    rows = [
+        [
+            _text(report.names.get(one.config, one.config)),
+            _text(one.defect or "-"),
+            _text(one.starts_from),
+            ", ".join(number(promise, ".1f") for promise in one.promises) or "-",
+            ", ".join(number(reward, ".1f") for reward in one.rewards) or "-",
+            {True: "nothing", False: "something", None: "open"}[one.collapsed],
+        ]
+        for one in report.ablation.switches
+    ]
+    note = (
+        "<p>Each known defect switched alone. The promise is the return a run's own world model predicts for the "
+        "episodes its policy then played.</p>"
+    )
+    columns = ["Config", "Switched", "Starting from", "Promise", "Return", "The models promise"]
+    return f"<p><strong>{_text(report.ablation.sentence)}</strong></p>{note}" + _table(columns, rows, "   nn")
 
 
 def _curves(report: Report) -> str:

@@ -36,6 +36,8 @@ def markdown_page(report: Report) -> str:
             for one in verdict.claims
         ]
         blocks += ["### Claims, judged apart", _table(["Claim", "Status", "Gap", "In percent"], rows)]
+    if report.ablation is not None:
+        blocks += ["### Which defect is responsible", _text(report.ablation.sentence)]
     if verdict.breaches:
         blocks += ["### Integrity", "\n".join(f"- {_text(breach)}" for breach in verdict.breaches)]
     if verdict.notes:

@@ -3,8 +3,11 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from attrs import evolve
 
+from rephase.manifest.algorithm import Variant
 from rephase.report import gather, html_page, markdown_page
+from rephase.reproduction.ablating import Ablation, Switch
 from rephase.reproduction.judging import replay_of
 
 VOID = {"meta", "link", "br", "input", "img", "hr"}
@@ -179,3 +182,21 @@ def test_a_phase_recorded_from_these_very_records_is_exact(whole):
         (10_000, "policy"),
     ]
     assert replay_of([record.outcome for record in records], [record.outcome for record in records]).is_exact
+
+
+def test_an_ablation_is_told_on_the_page_and_in_the_pull_request(report):
+    start = Switch(config="baseline", defect="", starts_from=Variant.AS_LOGGED, promises=(0.0,), rewards=(150.25,))
+    mended = Switch(
+        config="flowpolicy", defect="reward_loss", starts_from=Variant.AS_LOGGED, promises=(431.0, 2.0), rewards=(9.0,)
+    )
+    told = evolve(report, ablation=Ablation(switches=(start, mended), enough=("reward_loss",), needed=("reward_loss",)))
+
+    page = Page(html_page(told))
+    assert page.tables["ablation"][1:] == [
+        ["baseline", "-", "as-logged", "0.0", "150.2", "nothing"],
+        ["flow policy", "reward_loss", "as-logged", "431.0, 2.0", "9.0", "something"],
+    ]
+    assert "reward_loss alone is responsible for the collapse" in html_page(told)
+    assert "### Which defect is responsible\n\nreward_loss alone is responsible" in markdown_page(told)
+    assert report.ablation is None
+    assert "ablation" not in Page(html_page(report)).tables
