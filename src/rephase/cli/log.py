@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         0.
     """
-    from rephase.reproduction.checking import recorded_outcomes
+    from rephase.reproduction.checking import own_outcomes
     from rephase.reproduction.tables import (
         OUTCOME_COLUMNS,
         markdown,
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     names = titles(phase)
     states: list[list[str]] = []
     if arguments.recorded:
-        recorded = recorded_outcomes(phase)
+        recorded = own_outcomes(phase)
         outcomes = list(recorded.judged)
         word = f"recorded: {recorded.source}"
     else:

@@ -33,13 +33,17 @@ def run(arguments: argparse.Namespace) -> int:
     phase = phase_of(arguments)
     path = phase.file.parent / phase.manifest.recorded
     recorded = recorded_outcomes(phase) if phase.manifest.recorded and path.is_file() else None
-    outcomes = outcome_rows(recorded.judged, titles(phase)) if recorded else []
+    own = recorded is not None and recorded.phase == phase.manifest.phase
+    shared = [row for row in recorded.judged if own or row.config in phase.configs] if recorded else []
+    outcomes = outcome_rows(shared, titles(phase) if own else {})
     data = _data(phase) | {
         "folder": str(store_of(arguments, phase).folder),
         "recorded": [dict(zip(OUTCOME_COLUMNS, row, strict=True)) for row in outcomes],
+        "recorded_of": recorded.phase if recorded else "",
         "recorded_source": recorded.source if recorded else "",
     }
-    source = f"recorded outcomes ({recorded.source}):" if recorded else "no recorded outcomes yet"
+    whose = "recorded outcomes" if own or recorded is None else f"judged by what {recorded.phase} recorded"
+    source = f"{whose} ({recorded.source}):" if recorded else "no recorded outcomes yet"
     blocks = [_about(phase, data), _inputs(phase), _runs(phase), source]
     if outcomes:
         blocks[-1] += "\n" + table(OUTCOME_COLUMNS, outcomes, numbers=(2, 3, 4))

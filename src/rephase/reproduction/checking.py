@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from attrs import evolve
 
-from rephase.errors import ManifestError, Problem
+from rephase.errors import ManifestError, Problem, UsageError
 from rephase.manifest import Phase
 from rephase.manifest.files import displayed
 from rephase.manifest.hashing import file_digest
@@ -19,7 +19,7 @@ from rephase.manifest.record import Record
 from rephase.reproduction.judging import Breach, PhaseVerdict, check_pins, judge_phase, replay_of
 from rephase.reproduction.storing import Store
 
-__all__ = ["check_phase", "recorded_outcomes"]
+__all__ = ["check_phase", "own_outcomes", "recorded_outcomes"]
 
 
 def recorded_outcomes(phase: Phase) -> RecordedOutcomes:
@@ -38,6 +38,27 @@ def recorded_outcomes(phase: Phase) -> RecordedOutcomes:
         )
         raise ManifestError(displayed(phase.file), [problem])
     return read_outcomes(path)
+
+
+def own_outcomes(phase: Phase, where: str = "") -> RecordedOutcomes:
+    """What was recorded of a phase itself; a derived one is judged by what another phase recorded.
+
+    Args:
+        phase: The phase.
+        where: What the user called it; its name when empty.
+
+    Raises:
+        ManifestError: As `recorded_outcomes`.
+        UsageError: What is recorded is another phase's.
+    """
+    found = recorded_outcomes(phase)
+    if found.phase != phase.manifest.phase:
+        raise UsageError(
+            f"nothing is recorded of its own, it is judged by what {found.phase} recorded",
+            where=where or phase.manifest.phase,
+            remedy=f"'rephase run {phase.manifest.phase}' makes runs, 'rephase show {found.phase}' shows that record",
+        )
+    return found
 
 
 def check_phase(store: Store, records: Sequence[Record]) -> PhaseVerdict:

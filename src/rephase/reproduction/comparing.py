@@ -17,7 +17,7 @@ from rephase.errors import UsageError
 from rephase.manifest import Phase
 from rephase.manifest.outcomes import Outcome
 from rephase.manifest.rules import VerdictRules
-from rephase.reproduction.checking import recorded_outcomes
+from rephase.reproduction.checking import own_outcomes
 from rephase.reproduction.judging.plain import plain
 from rephase.reproduction.judging.samples import Welch, holm, is_measurable, sample, welch
 from rephase.reproduction.storing import Store
@@ -110,13 +110,14 @@ def side_of(name: str, phase: Phase, config: str, store: Store, *, recorded: boo
     Raises:
         UnknownName: The phase has no such configuration.
         ManifestError: There are neither completed runs nor recorded outcomes.
+        UsageError: There are no completed runs, and what is recorded is another phase's.
     """
     wanted = phase.select(config)
     found = tuple(record.outcome for run in wanted if not recorded and (record := store.record(run)) is not None)
     source = f"{len(found)} of {len(wanted)} runs"
     configs = tuple(one for one in phase.configs if config in ("", one))
     if not found:
-        written = recorded_outcomes(phase)
+        written = own_outcomes(phase, name)
         found = tuple(one for one in written.judged if one.config in configs)
         source = f"recorded: {written.source}"
     return Side(name=name, source=source, outcomes=found, configs=configs, rules=phase.manifest.verdict)

@@ -120,3 +120,31 @@ def test_a_side_that_is_not_well_formed_is_refused(capsys: pytest.CaptureFixture
     )
     assert main(["compare", "phase3@logged:bassline", "phase3@logged", "--project", str(ROOT)]) == 2
     assert "unknown config 'bassline'; did you mean 'baseline'?" in capsys.readouterr().err
+
+
+def test_a_phase_without_runs_does_not_pass_off_the_record_it_is_judged_by_as_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["compare", "phase3:flowpolicy", "phase3-dopri5:flowpolicy", "--project", str(ROOT)]
+
+    said = (
+        "nothing is recorded of its own, it is judged by what phase3 recorded; "
+        "'rephase run phase3-dopri5' makes runs, 'rephase show phase3' shows that record\n"
+    )
+
+    for more in ([], ["--recorded"]):
+        assert main([*words, "--runs", str(tmp_path), *more]) == 2
+        assert capsys.readouterr().err == f"rephase: phase3-dopri5:flowpolicy: {said}"
+    assert main(["log", "phase3-dopri5", "--recorded", "--project", str(ROOT)]) == 2
+    assert capsys.readouterr().err == f"rephase: phase3-dopri5: {said}"
+
+
+def test_a_derived_phase_shows_whose_record_it_is_judged_by(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "phase3-dopri5", "--project", str(ROOT)]) == 0
+    shown = capsys.readouterr().out
+    assert main(["show", "phase3", "--project", str(ROOT)]) == 0
+
+    table = shown.partition("judged by what phase3 recorded (")[2].splitlines()[2:]
+    assert len(table) == 9
+    assert all(row.startswith("flowpolicy ") for row in table)
+    assert "recorded outcomes (" in capsys.readouterr().out
