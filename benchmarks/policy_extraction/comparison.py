@@ -12,11 +12,11 @@ from benchmarks.policy_extraction.measuring import Stopwatch, count_operations, 
 from benchmarks.policy_extraction.plain import PlainRun
 from benchmarks.policy_extraction.sizes import Problem
 from rephase.engine.imagination import critic_targets
+from rephase.engine.precision import effective_precision, training_precision
+from rephase.engine.replay import Program, recorder_for
 from rephase.runtime.machine import describe_machine
 
-__all__ = ["compare"]
-
-PARTS = ("policy", "critics")
+__all__ = ["compare", "leading_program", "programs_of"]
 
 
 class _Stacked:
@@ -36,6 +36,28 @@ class _Stacked:
         return metrics | watch.time(f"{name}/critics", critics)
 
 
+class _Replayed(_Stacked):
+    """The same, asked for as a whole: what a phase does on a device that can record."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        device = torch.device(problem.device)
+        self.program = Program(self.update, device, recorder_for(device))
+        while self.program.run() and self.program.how == "as written":
+            continue
+
+    @property
+    def how(self) -> str:
+        return self.program.how
+
+    def update(self) -> dict[str, torch.Tensor]:
+        with training_precision(self.learner.algorithm.precision, self.batch.task.device):
+            return self.learner.learn(self.batch).metrics
+
+    def epoch(self, watch: Stopwatch, name: str) -> dict[str, torch.Tensor]:
+        return watch.time(f"{name}/whole", self.program.run)
+
+
 class _Plain:
     """One run by itself; nine cost nine times as much, as nothing is shared."""
 
@@ -49,6 +71,23 @@ class _Plain:
         loss, latents, targets = watch.time(f"{name}/policy", lambda: self.run.update_policy(*self.inputs))
         value_loss = watch.time(f"{name}/critics", lambda: self.run.update_critics(latents, targets))
         return {"actor_loss": loss, "value_loss": value_loss, "target_mean": targets.mean()}
+
+
+def programs_of(problem: Problem) -> dict[str, Callable[[], Any]]:
+    """What is compared, by name, each made when called."""
+    makers = {
+        "stacked": lambda: _Stacked(problem),
+        "plain": lambda: _Plain(problem, frozen=False),
+        "plain, frozen weights without gradients": lambda: _Plain(problem, frozen=True),
+    }
+    if problem.device != "cpu":
+        makers = {"replayed": lambda: _Replayed(problem), **makers}
+    return makers
+
+
+def leading_program(problem: Problem) -> Any:
+    """What a phase would run on the problem's device, ready for its epochs."""
+    return _Stacked(problem) if problem.device == "cpu" else _Replayed(problem)
 
 
 def compare(size: str, config: str, runs: int, device: str, repetitions: int, **changes: Any) -> dict[str, Any]:
@@ -66,22 +105,25 @@ def compare(size: str, config: str, runs: int, device: str, repetitions: int, **
         Everything measured, ready for JSON: milliseconds are for one epoch of one run.
     """
     problem = Problem.of(size, config, runs, device, **changes)
-    makers = {
-        "stacked": lambda: _Stacked(problem),
-        "plain": lambda: _Plain(problem, frozen=False),
-        "plain, frozen weights without gradients": lambda: _Plain(problem, frozen=True),
-    }
+    algorithm = problem.size.algorithm
+    leader = "replayed" if device != "cpu" else "stacked"
     programs, memory, metrics, operations = {}, {}, {}, {}
-    for name, make in makers.items():
+    for name, make in programs_of(problem).items():
         gc.collect()
-        memory[name] = peak_memory(device, lambda n=name, m=make: programs.__setitem__(n, m()) or _first(programs[n]))
-        metrics[name] = _first(make())
-        operations[name] = _operations(make())
+        with training_precision(algorithm.precision, torch.device(device)):
+            memory[name] = peak_memory(
+                device, lambda n=name, m=make: programs.__setitem__(n, m()) or _first(programs[n])
+            )
+            metrics[name] = _first(make())
+            operations[name] = _operations(make())
+    if "replayed" in programs:
+        operations["replayed"] = {"whole": sum(operations["stacked"].values())}
     watch = Stopwatch(device)
-    for _ in range(repetitions):
-        for name, program in programs.items():
-            program.epoch(watch, name)
-    peak = matrix_product_peak(device)
+    with training_precision(algorithm.precision, torch.device(device)):
+        for _ in range(repetitions):
+            for name, program in programs.items():
+                program.epoch(watch, name)
+    peak = matrix_product_peak(device, algorithm.precision)
     measured = {
         name: _figures(watch, name, program.runs, operations[name], peak) | {"peak_memory_bytes": memory[name]}
         for name, program in programs.items()
@@ -92,9 +134,11 @@ def compare(size: str, config: str, runs: int, device: str, repetitions: int, **
         "config": config,
         "runs": runs,
         "device": device,
-        "horizon": problem.size.algorithm.horizon,
-        "batch_size": problem.size.algorithm.batch_size,
-        "critic_updates": problem.size.algorithm.critic_iterations * problem.size.algorithm.critic_batches,
+        "horizon": algorithm.horizon,
+        "batch_size": algorithm.batch_size,
+        "critic_updates": algorithm.critic_iterations * algorithm.critic_batches,
+        "precision": str(effective_precision(algorithm.precision, torch.device(device))),
+        "updates": programs["replayed"].how if "replayed" in programs else "as written",
         "repetitions": repetitions,
         "threads": torch.get_num_threads(),
         "cpu": machine.cpu,
@@ -103,7 +147,7 @@ def compare(size: str, config: str, runs: int, device: str, repetitions: int, **
         "torch": machine.torch,
         "matrix_product_peak_gflops": peak / 1e9,
         "programs": measured,
-        "speedup": {name: _ratios(measured, name) for name in programs if name != "stacked"},
+        "speedup": {name: _ratios(measured, name, leader) for name in programs if name != leader},
         "disagreement": _disagreement(metrics["stacked"], metrics["plain"]),
     }
 
@@ -133,7 +177,7 @@ class _Counting:
 
 def _figures(watch: Stopwatch, name: str, runs: int, operations: dict[str, int], peak: float) -> dict[str, Any]:
     parts = {}
-    for part in PARTS:
+    for part in operations:
         wall, processor = watch.wall[f"{name}/{part}"], watch.processor[f"{name}/{part}"]
         parts[part] = {
             "ms": 1e3 * wall / runs,
@@ -145,8 +189,8 @@ def _figures(watch: Stopwatch, name: str, runs: int, operations: dict[str, int],
     return total | {"share_of_peak": total["gflop"] * 1e12 / total["ms"] / peak, "parts": parts}
 
 
-def _ratios(measured: dict[str, Any], name: str) -> dict[str, float]:
-    return {key: measured[name][key] / measured["stacked"][key] for key in ("ms", "processor_ms")}
+def _ratios(measured: dict[str, Any], name: str, leader: str) -> dict[str, float]:
+    return {key: measured[name][key] / measured[leader][key] for key in ("ms", "processor_ms")}
 
 
 def _disagreement(stacked: dict[str, torch.Tensor], plain: dict[str, torch.Tensor]) -> float:

@@ -12,7 +12,10 @@ import torch
 from attrs import define, field
 from torch.utils.flop_counter import FlopCounterMode
 
-__all__ = ["Stopwatch", "count_operations", "matrix_product_peak", "peak_memory"]
+from rephase.engine.precision import training_precision
+from rephase.manifest.algorithm import Precision
+
+__all__ = ["Stopwatch", "count_operations", "matrix_product_peak", "peak_memory", "refusal"]
 
 
 def _wait(device: str) -> None:
@@ -51,16 +54,18 @@ def count_operations(work: Callable[[], object]) -> int:
     return counter.get_total_flops()
 
 
-def matrix_product_peak(device: str, seconds: float = 1.0) -> float:
-    """Most operations a second any square float32 product reached here."""
+def matrix_product_peak(device: str, precision: Precision = Precision.FLOAT32, seconds: float = 1.0) -> float:
+    """Most operations a second any square product reached here in a precision."""
     best = 0.0
+    dtype = torch.bfloat16 if precision is Precision.BFLOAT16 else torch.float32
     for size in (512, 1024, 2048, *((4096, 8192) if device != "cpu" else ())):
-        left, right = torch.randn(size, size, device=device), torch.randn(size, size, device=device)
+        left, right = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
         out, watch = torch.empty_like(left), Stopwatch(device)
-        torch.mm(left, right, out=out)
         until = time.perf_counter() + seconds
-        while time.perf_counter() < until:
-            watch.time("product", lambda a=left, b=right, c=out: torch.mm(a, b, out=c))
+        with training_precision(precision, torch.device(device)):
+            torch.mm(left, right, out=out)
+            while time.perf_counter() < until:
+                watch.time("product", lambda a=left, b=right, c=out: torch.mm(a, b, out=c))
         best = max(best, 2 * size**3 / watch.wall["product"])
     return best
 
@@ -79,3 +84,12 @@ def peak_memory(device: str, work: Callable[[], object]) -> int | None:
     work()
     status = Path("/proc/self/status").read_text()
     return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+
+
+def refusal(device: str, precision: Precision) -> str:
+    """Why something cannot be measured on this machine, for whoever asked; empty where it can."""
+    if device == "cuda" and not torch.cuda.is_available():
+        return f"--device cuda: torch {torch.__version__} finds no CUDA device here; give --device cpu"
+    if device == "cpu" and precision == Precision.TF32:
+        return "--precision tf32: a CPU has no TF32; give float32 or bfloat16, or --device cuda"
+    return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,12 +20,15 @@ from rephase.engine.learner import Batch, Learner, action_masks
 from rephase.engine.parts import SharedPart, StackedPart
 from rephase.engine.seeding import stream
 from rephase.environments import SPACES
-from rephase.manifest.algorithm import Algorithm
+from rephase.manifest import read_phase
+from rephase.manifest.algorithm import Algorithm, Variants
+from rephase.manifest.reading import structure
 from rephase.protocols import Policy
 
-__all__ = ["CONFIGS", "SIZES", "Problem", "Size"]
+__all__ = ["CONFIGS", "SIZES", "Problem", "Size", "size_of"]
 
 CONFIGS = ("baseline", "flowpolicy")
+_ROOT = Path(__file__).parents[2]
 
 
 @frozen(kw_only=True)
@@ -37,23 +40,26 @@ class Size:
     algorithm: Algorithm
 
 
-SIZES: Mapping[str, Size] = {
-    # What reproductions/phase3/embedded.toml pins.
-    "embedded": Size(
-        world_model=MLPWorldModelConfig(latent_size=192, encoder_units=(256,), units=(256, 256), task_size=16),
-        policy_units=(128, 64),
-        algorithm=Algorithm(
-            epochs=400, horizon=8, batch_size=64, critics=2, critic_units=(128, 64), critic_iterations=4
-        ),
-    ),
-    # The sizes TD-MPC2 names 5M and 48M, with the policies, critics and schedule of the log.
-    "5M": Size(
-        world_model=MLPWorldModelConfig(latent_size=512, encoder_units=(256, 256), units=(512, 512), task_size=96),
-        policy_units=(400, 200, 100),
-        algorithm=Algorithm(),
-    ),
-    "48M": Size(world_model=MLPWorldModelConfig(), policy_units=(400, 200, 100), algorithm=Algorithm()),
-}
+SIZES = ("embedded", "5M", "48M")
+
+
+def size_of(name: str) -> Size:
+    """A size by name: what the embedded phase pins, or one TD-MPC2 names with the policies and schedule of the log.
+
+    The defects of the logged code are in all of them: the plain loop has them too.
+    """
+    if name == "5M":
+        model = MLPWorldModelConfig(latent_size=512, encoder_units=(256, 256), units=(512, 512), task_size=96)
+        return Size(world_model=model, policy_units=(400, 200, 100), algorithm=Algorithm())
+    if name == "48M":
+        return Size(world_model=MLPWorldModelConfig(), policy_units=(400, 200, 100), algorithm=Algorithm())
+    phase = read_phase(_ROOT / "reproductions/phase3/embedded.toml")
+    resolved = phase.resolved("baseline")
+    return Size(
+        world_model=structure(resolved["world_model"]["settings"], MLPWorldModelConfig, "the world model"),
+        policy_units=tuple(resolved["policy"]["settings"]["units"]),
+        algorithm=evolve(phase.algorithm("baseline"), variants=Variants()),
+    )
 
 
 @frozen(eq=False, kw_only=True)
@@ -68,7 +74,7 @@ class Problem:
     @classmethod
     def of(cls, size: str, config: str, runs: int, device: str, **changes: Any) -> Problem:
         """A named size with some settings of its algorithm changed."""
-        chosen = SIZES[size]
+        chosen = size_of(size)
         return cls(
             size=evolve(chosen, algorithm=evolve(chosen.algorithm, **changes)), config=config, runs=runs, device=device
         )

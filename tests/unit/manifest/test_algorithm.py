@@ -36,6 +36,15 @@ def test_text_that_is_no_variant_is_refused():
     )
 
 
+def test_a_precision_that_is_none_is_refused_with_those_there_are():
+    with pytest.raises(ManifestError) as caught:
+        structure({"precision": "float16"}, Algorithm, "phase.toml")
+    assert str(caught.value) == (
+        "phase.toml: precision: expected one of 'float32', 'tf32', 'bfloat16', found text 'float16'; "
+        "did you mean 'bfloat16'?"
+    )
+
+
 @pytest.mark.parametrize(
     "place",
     [*(f"algorithm.variants.{field.name}" for field in attrs.fields(Variants)), "velocity_head", "evaluation.plan"],

@@ -1,0 +1,124 @@
+"""The benchmarks of policy extraction on problems too small to mean anything: they run, agree and say what lacks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from rephase.manifest.algorithm import Precision
+
+ROOT = Path(__file__).parents[2]
+TINY = {"batch_size": 4, "horizon": 1, "critic_iterations": 1}
+
+
+@pytest.fixture(autouse=True)
+def _benchmarks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+
+
+class Again:
+    """Records nothing: what it replays is the work itself."""
+
+    def rehearse(self, work: Any) -> Any:
+        return work()
+
+    def record(self, work: Any) -> Any:
+        result: dict[str, torch.Tensor] = {}
+        return lambda: result.update(work()), result
+
+
+def test_stacked_and_plain_compute_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmarks.policy_extraction import comparison
+
+    monkeypatch.setattr(comparison, "matrix_product_peak", lambda *_: 1e9)
+    found = comparison.compare("embedded", "baseline", 2, "cpu", 1, **TINY)
+
+    assert json.loads(json.dumps(found)) == found
+    assert found["disagreement"] < 1e-4
+    assert (found["precision"], found["updates"]) == ("float32", "as written")
+    assert list(found["programs"]) == ["stacked", "plain", "plain, frozen weights without gradients"]
+    assert found["programs"]["stacked"]["gflop"] < found["programs"]["plain"]["gflop"]
+    assert set(found["speedup"]) == {"plain", "plain, frozen weights without gradients"}
+
+
+def test_a_replayed_epoch_is_timed_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmarks.policy_extraction import comparison
+    from benchmarks.policy_extraction.measuring import Stopwatch
+    from benchmarks.policy_extraction.sizes import Problem
+
+    monkeypatch.setattr(comparison, "recorder_for", lambda device: Again())
+    program = comparison._Replayed(Problem.of("embedded", "flowpolicy", 2, "cpu", **TINY))
+    watch = Stopwatch("cpu")
+
+    assert program.how == "replayed"
+    assert "value_loss" in program.epoch(watch, "replayed")
+    assert list(watch.wall) == ["replayed/whole"]
+
+
+def test_scaling_is_measured_told_and_drawn(tmp_path: Path) -> None:
+    from benchmarks.policy_extraction import scaling
+
+    axes = {"runs": (1, 2), "horizon": (1, 2), "batch_size": (2, 4)}
+    found = scaling.measure("embedded", 2, "cpu", 1, axes)
+
+    assert json.loads(json.dumps(found)) == found
+    for axis, values in axes.items():
+        for points in found["axes"][axis].values():
+            assert [point["value"] for point in points] == list(values)
+            assert points[0]["ratio"] == 1
+    told = scaling.text(found)
+    assert told.count("one epoch of one run over runs in one program, ") == 2
+    scaling.draw(found, tmp_path / "first.svg")
+    scaling.draw(found, tmp_path / "second.svg")
+    assert (tmp_path / "first.svg").read_text().startswith("<?xml")
+    assert (tmp_path / "first.svg").read_bytes() == (tmp_path / "second.svg").read_bytes()
+
+
+def test_a_whole_phase_is_projected_from_moments() -> None:
+    from benchmarks.policy_extraction import projection
+
+    found = projection.project("embedded", "embedded", "cpu", Precision.FLOAT32, 1, 1, batch_size=2)
+
+    assert [config["runs"] for config in found["configs"].values()] == [9, 9]
+    assert found["minutes"] == pytest.approx(sum(config["seconds"] for config in found["configs"].values()) / 60)
+    assert "phase3@embedded at embedded" in projection.text(found)
+
+
+def test_time_beside_training_counts_only_where_training_waits() -> None:
+    from benchmarks.policy_extraction.projection import _total
+
+    assert _total(1000, 100, 0.1, 4.0, 8.0, False) == {
+        "training_seconds": 100,
+        "waiting_seconds": 9 * 4 + 16,
+        "seconds": 152,
+    }
+    assert _total(1000, 100, 0.1, 4.0, 8.0, True)["waiting_seconds"] == 16
+    assert _total(1000, 100, 0.1, 12.0, 8.0, True)["waiting_seconds"] == 9 * 2 + 16
+
+
+@pytest.mark.parametrize("module", ["", ".scaling", ".projection"])
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        pytest.param(
+            ["--device", "cuda"],
+            f"error: --device cuda: torch {torch.__version__} finds no CUDA device here; give --device cpu",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device"),
+        ),
+        (
+            ["--precision", "tf32"],
+            "error: --precision tf32: a CPU has no TF32; give float32 or bfloat16, or --device cuda",
+        ),
+    ],
+)
+def test_what_cannot_be_measured_here_is_said_in_one_line(module: str, words: list[str], problem: str) -> None:
+    command = [sys.executable, "-m", f"benchmarks.policy_extraction{module}", *words]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith(problem)
