@@ -43,6 +43,8 @@ def mish_with_slope(x: Tensor) -> tuple[Tensor, Tensor]:
     With s = sigmoid(x) and u = s (2 - s), tanh(log(1 + exp x)) is t = u / (2 - u), and its derivative (1 - t^2) s.
     Nothing overflows, and nothing cancels where x is very negative.
     """
+    if x.device.type != "cpu":
+        return _torch_mish_with_slope(x)
     sigmoid = x.sigmoid()
     share = _share(sigmoid.clone())
     slope = torch.ops.aten.tanh_backward(sigmoid.mul_(x), share).add_(share)
@@ -53,6 +55,12 @@ def group_softmax(x: Tensor, group: int) -> Tensor:
     """Softmax within consecutive groups of the last axis of (..., L), for CPUs."""
     value: Tensor = _GroupSoftmax.apply(x, group)  # type: ignore[no-untyped-call]
     return value
+
+
+def _torch_mish_with_slope(x: Tensor) -> tuple[Tensor, Tensor]:
+    """The same in three operations: where asking for one costs more than a logarithm."""
+    slope: Tensor = torch.ops.aten.mish_backward(torch.ones_like(x), x)
+    return F.mish(x), slope
 
 
 def _share(sigmoid: Tensor) -> Tensor:

@@ -24,6 +24,9 @@ class CriticEnsembles:
         units: Hidden widths.
         critics: Size C of an ensemble.
         dtype: Floating-point type.
+
+    Attributes:
+        at_once: Whether all critics of a run are computed together, as on a GPU, or one after the other.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class CriticEnsembles:
     ) -> None:
         self.runs = runs
         self.critics = critics
+        self.at_once = False
         self._parameters: list[nn.Parameter] = []
         width = latent_size
         for size in units:
@@ -68,7 +72,18 @@ class CriticEnsembles:
     def to(self, device: torch.device | str) -> CriticEnsembles:
         """Move to a device, in place; the parameters there are new ones."""
         self._parameters = [nn.Parameter(parameter.detach().to(device)) for parameter in self._parameters]
+        self.at_once = torch.device(device).type != "cpu"
         return self
+
+    def spread(self, latent: Tensor) -> Tensor:
+        """Latents (R, n, L) as `regress` takes them: once for each critic where they are computed at once.
+
+        A GPU is asked for as little as possible. On a CPU one critic at a time stays in the cache, and nothing is
+        copied.
+        """
+        if not self.at_once:
+            return latent
+        return latent.unsqueeze(1).expand(-1, self.critics, -1, -1).flatten(0, 1)
 
     def values(self, latent: Tensor) -> Tensor:
         """Every critic's value of each latent.
@@ -96,12 +111,14 @@ class CriticEnsembles:
         """Mean squared error over each ensemble; leaves its gradients in the parameters' ``grad``.
 
         Args:
-            latent: (R, n, L).
+            latent: (R, n, L), spread.
             wanted: Target of every critic, (R, n).
 
         Returns:
             (R,).
         """
+        if self.at_once:
+            return self._regress_at_once(latent, wanted)
         for parameter in self._parameters:
             if parameter.grad is None:
                 parameter.grad = torch.empty_like(parameter)
@@ -115,7 +132,17 @@ class CriticEnsembles:
                 parameter.grad[:, critic] = gradient
         return torch.stack(errors).mean(0)
 
+    def _regress_at_once(self, latent: Tensor, wanted: Tensor) -> Tensor:
+        own = [parameter.flatten(0, 1) for parameter in self._parameters]
+        goals = wanted.unsqueeze(1).expand(-1, self.critics, -1).flatten(0, 1)
+        error, gradients = regress(own, latent, goals, 1 / self.critics)
+        for parameter, gradient in zip(self._parameters, gradients, strict=True):
+            parameter.grad = gradient.reshape(parameter.shape).to(parameter.dtype)
+        return error.reshape(self.runs, self.critics).mean(1)
+
     def _values(self, latent: Tensor, parameters: Sequence[Tensor]) -> Tensor:
-        # One critic of all runs at a time: its activations stay in the cache, and the latents are not copied C times.
+        if self.at_once:
+            flat = [parameter.flatten(0, 1) for parameter in parameters]
+            return perceptron(self.spread(latent), flat).reshape(self.runs, self.critics, -1)
         own = ([parameter[:, critic] for parameter in parameters] for critic in range(self.critics))
         return torch.stack([perceptron(latent, some).squeeze(2) for some in own], 1)

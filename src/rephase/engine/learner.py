@@ -204,7 +204,8 @@ class Learner:
         latents = imagination.latents[:-1].detach().transpose(0, 1).flatten(1, 2)
         rows = latents.shape[1]
         size = rows // self.algorithm.critic_batches
-        chunks = list(zip(torch.split(latents, size, 1), torch.split(targets, size, 1), strict=True))
+        spread = self.critics.spread(latents)
+        chunks = list(zip(torch.split(spread, size, 1), torch.split(targets, size, 1), strict=True))
         optimiser = self.optimisers["critic"]
         value_loss = torch.zeros_like(targets[:, 0])
         for _ in range(self.algorithm.critic_iterations):

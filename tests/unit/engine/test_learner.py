@@ -199,3 +199,17 @@ def test_clipping_is_torch_s_own_for_one_run():
 
 def test_masks_mark_each_task_s_own_entries(spaces):
     assert action_masks(spaces).tolist() == [[1, 1, 1], [1, 0, 0], [1, 1, 0]]
+
+
+@pytest.mark.parametrize("policy", ["gaussian", "flow"])
+def test_critics_computed_at_once_are_those_one_after_the_other(algorithm, build_learner, policy):
+    """What a GPU is asked for and what a CPU is asked for are the same."""
+    apart, at_once = (build_learner(algorithm, policy=policy) for _ in range(2))
+    at_once.critics.at_once = True
+    for number in range(3):
+        one, other = (learner.update(number, batch(number=number)) for learner in (apart, at_once))
+        for name, value in one.metrics.items():
+            torch.testing.assert_close(other.metrics[name], value, rtol=1e-9, atol=1e-11)
+        torch.testing.assert_close(other.targets, one.targets, rtol=1e-9, atol=1e-11)
+    for name, value in apart.critics.parameters().items():
+        torch.testing.assert_close(at_once.critics.parameters()[name], value, rtol=1e-8, atol=1e-10)
