@@ -58,7 +58,7 @@ class WorldModel(Protocol):
         ...
 
     def transition_noise_shape(self, batch_size: int) -> tuple[int, ...] | None:
-        """Shape of the uniform noise `transition_loss` wants for ``batch_size`` rows, which come first; None for none."""
+        """Shape of the uniform noise `transition_loss` wants for ``batch_size`` rows, the first axis; None for none."""
         ...
 
     def constrain(self, task: Tensor) -> None:
