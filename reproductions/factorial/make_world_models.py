@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 TASKS = ("reacher-easy", "walker-stand", "cheetah-run")
 CONFIGS = {"mlp": "mlp-mlp", "flow": "flow-mlp"}
 SEED = 20_250
-SETTINGS = Pretraining(steps=800, batch_size=96, horizon=4, first_lr=1e-3, warmup=50, padding_noise=1.0)
+SETTINGS = Pretraining(steps=3_000, batch_size=128, horizon=5, first_lr=1e-3, warmup=100)
 REPORT_EVERY = 100
 
 
