@@ -29,6 +29,7 @@ from rephase.plugins.registry import discover
 from rephase.reproduction.composing import Part, build_policy, compose
 from rephase.reproduction.loading import load_start_states, load_world_model
 from rephase.reproduction.phases import open_phase
+from rephase.reproduction.storing import Store
 from rephase.reproduction.trained import find_run
 
 PROJECT = Path(__file__).parents[1]
@@ -118,7 +119,8 @@ class Bench:
         """Largest and typical difference of actions to the fine solution's, and evaluations of one action."""
         found = {variant: {"rms": [], "largest": [], "evaluations": []} for variant in VARIANTS}
         for task in self.tasks:
-            folder = find_run(f"flowpolicy/{task}/seed-{SEED}", runs)
+            (run,) = self.phase.select("flowpolicy", task, SEED)
+            folder = find_run(str(Store(runs, self.phase).folder_of(run)), runs)
             record = read_record(folder / "record.json")
             tensors, _ = read_tensors(folder / record.policy_file, record.policy_sha256)
             rows = torch.full((STATES,), find_task(task).index)
