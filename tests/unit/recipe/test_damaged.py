@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import torch
 
 from rephase.engine.checkpoints import read_tensors
 from rephase.manifest import read_phase
+from rephase.manifest.outcomes import read_outcomes
 
 SHIPPED = Path(__file__).parents[3] / "reproductions" / "embedded" / "world_model.safetensors"
 
@@ -56,3 +58,20 @@ def test_the_three_phases_differ_from_phase_3_in_one_thing_each(tmp_path: Path) 
     assert {phase.manifest.algorithm for phase in (honest, noisy, shuffled)} == {ours.manifest.algorithm}
     recorded = manifests["honest-rerun"].parent / honest.manifest.recorded
     assert recorded.resolve() == (tmp_path / "project/reproductions/phase3/embedded.recorded.json").resolve()
+
+
+def test_the_shipped_verdicts_are_of_the_outcomes_that_ship() -> None:
+    verdicts = json.loads((SHIPPED.parent / "damaged.json").read_text())
+    recorded = read_outcomes(SHIPPED.parents[1] / "phase3" / "embedded.recorded.json")
+    returns: dict[tuple[str, str], list[float]] = {}
+    for outcome in recorded.judged:
+        returns.setdefault((outcome.config, outcome.task), []).append(outcome.reward)
+
+    assert {name: verdict["decision"] for name, verdict in verdicts.items()} == {
+        "honest-rerun": "PASS",
+        "noise-on-weights": "FAIL",
+        "bins-shuffled": "FAIL",
+    }
+    for verdict in verdicts.values():
+        cells = {(cell["config"], cell["task"]): sorted(cell["recorded"]) for cell in verdict["cells"]}
+        assert cells == {cell: sorted(values) for cell, values in returns.items()}
