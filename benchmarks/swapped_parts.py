@@ -1,9 +1,9 @@
 """Phase 3 with one part swapped for an optional plugin's, against Phase 3 as it is, at the embedded scale.
 
 Run it as ``python benchmarks/swapped_parts.py [--runs RUNS] [--out FILE]`` once ``rephase run phase3-dopri5`` and
-``rephase run phase3-meanflow`` are complete. It sets the pairs side by side as ``rephase compare`` does, adds how long
-the runs took, and prints the tables of ``docs/how-to/swap-a-part.md``. Phase 3's side is its completed runs, or its
-recorded outcomes where there are none.
+``rephase run phase3-meanflow`` are complete. It sets the pairs side by side as ``rephase compare`` does and prints the
+tables of ``docs/how-to/swap-a-part.md``. Phase 3's side is its completed runs, or its recorded outcomes where there are
+none.
 """
 
 from __future__ import annotations
@@ -31,14 +31,11 @@ def main():
     parser.add_argument("--out", type=Path, help="JSON file to write")
     arguments = parser.parse_args()
     pairs = [pair(first, second, arguments.runs) for first, second in PAIRS]
-    seconds = {name: took(name, arguments.runs) for name in ("phase3-dopri5", "phase3-meanflow")}
-    measured = {"pairs": pairs, "seconds": seconds}
     if arguments.out:
-        arguments.out.write_text(json.dumps(measured, indent=2) + "\n")
+        arguments.out.write_text(json.dumps({"pairs": pairs}, indent=2) + "\n")
     for one in pairs:
-        print(f"{one['first']} ({one['first_source']}) against {one['second']} ({one['second_source']})\n")
+        print(f"{one['second']} ({one['second_source']}) beside {one['first']} ({one['first_source']})\n")
         print("\n".join(table(one)) + "\n")
-    print(json.dumps(seconds))
 
 
 def pair(first, second, runs):
@@ -57,12 +54,6 @@ def pair(first, second, runs):
         "second_source": sides[1].source,
         "cells": [cell.to_json() for cell in compare(*sides)],
     }
-
-
-def took(name, runs):
-    """Seconds the runs of a phase took, which train together; stops and evaluations included."""
-    phase = open_phase(name, "embedded", PROJECT)
-    return max(record.wall_seconds for record in Store(runs, phase).records())
 
 
 def table(one):
