@@ -302,7 +302,12 @@ def _check_pip(words: list[str], page: Path, here: Path, place: str) -> None:
 
 def _check_python(words: list[str], page: Path, here: Path, place: str) -> None:
     if words[:2] == ["-m", "pytest"]:
-        for word in words[2:]:
+        files = words[2:]
+        if files[0] == "-m":
+            settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+            assert files[1] in {marker.partition(":")[0] for marker in settings["markers"]}, f"{place}: {files[1]}"
+            files = files[2:]
+        for word in files:
             _found(word, page, here, place)
         return
     if words[0] == "-m":
