@@ -4,6 +4,7 @@ import json
 import struct
 from pathlib import Path
 
+import wandb
 from rephase_wandb.tracker import WandbTracker
 from wandb.proto import wandb_internal_pb2
 
@@ -46,6 +47,7 @@ def test_every_run_is_kept_offline_under_its_label(tmp_path, monkeypatch):
         tracker.track("baseline/walker-stand/seed-1", epoch, {"actor_loss": -1.5 * epoch})
     tracker.track("baseline/walker-stand/seed-2", 1, {"return": 310.0})
     tracker.close()
+    wandb.teardown()  # what the end of a process does: until then the service may still be writing
     files = sorted(tmp_path.glob("wandb/wandb/offline-run-*/*.wandb"))
     found = dict(history(file) for file in files)
     assert found == {

@@ -6,6 +6,7 @@ Every figure fits a phone as it is. Colours are the Okabe-Ito pair, and shapes a
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -101,6 +102,9 @@ def curves_figure(report: Report, task: str) -> str:
     records = [record for record in report.records if record.task == task and record.curve]
     if not records:
         return ""
+    configs = len({record.config for record in records})
+    columns = configs if configs <= 3 else 2
+    rows = math.ceil(configs / columns)
 
     def draw(figure: Any, axes: Any) -> None:
         named: set[str] = set()
@@ -120,10 +124,11 @@ def curves_figure(report: Report, task: str) -> str:
             named.add(label)
         axes.set_xlabel("epoch")
         axes.set_ylabel("return (points)")
-        axes.set_title(task, pad=18)
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(named), borderaxespad=0, fontsize=8.5)
+        axes.set_title(task, pad=6 + 13 * rows)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=columns, borderaxespad=0, fontsize=8.5)
 
-    return _svg(f"curves-{task}", f"Learning curves on {task}, one line for each of {len(records)} runs", draw)
+    words = f"Learning curves on {task}, one line for each of {len(records)} runs"
+    return _svg(f"curves-{task}", words, draw, height=_INCHES[1] + 0.2 * (rows - 1))
 
 
 def noise_figure(report: Report) -> str:
