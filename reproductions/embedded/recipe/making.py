@@ -41,7 +41,7 @@ def make_assets(recipe: Recipe, folder: Path, out: Path) -> None:
         fit(recipe, None, episodes_until(folder, 0), recipe.first_fit, recipe.rounds[0].shares, recipe.seed, first)
     with clock.measure("rounds"):
         latest = run_rounds(recipe, folder)
-    episodes = episodes_until(folder, sum(block.count for block in recipe.rounds))
+    episodes = episodes_until(folder, recipe.round_count)
     final = folder / "model-final.safetensors"
     with clock.measure("final fit"):
         torch.set_num_threads(recipe.threads)

@@ -111,10 +111,9 @@ def run_rounds(recipe: Recipe, folder: Path, say: Callable[[str], None] = print)
     Returns:
         File of the last round's world model.
     """
-    count = sum(block.count for block in recipe.rounds)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=context) as other:
-        for number in range(1, count + 1):
+        for number in range(1, recipe.round_count + 1):
             block = block_of(recipe, number)
             playing = other.submit(play_round, recipe, folder, number)
             fit(
@@ -127,5 +126,5 @@ def run_rounds(recipe: Recipe, folder: Path, say: Callable[[str], None] = print)
                 model_path(folder, number),
             )
             playing.result()
-            say(f"round {number} of {count} done")
-    return model_path(folder, count)
+            say(f"round {number} of {recipe.round_count} done")
+    return model_path(folder, recipe.round_count)

@@ -5,7 +5,7 @@ Changing one makes another world model, and so moves every recorded outcome of t
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import evolve, frozen
 from rephase_mlp.offers import MLPWorldModelConfig
 
 from rephase.engine.pretraining import Pretraining
@@ -122,6 +122,11 @@ class Recipe:
     heldout: Heldout
     threads: int = 2
 
+    @property
+    def round_count(self) -> int:
+        """Rounds of all blocks."""
+        return sum(block.count for block in self.rounds)
+
 
 _EXTRACTION = Algorithm(
     epochs=300,
@@ -137,6 +142,18 @@ _EXTRACTION = Algorithm(
 )
 """Strong enough to find what is wrong with a world model: weaker extraction reached 250 where this reached 650."""
 
+_ROUNDS = Rounds(
+    count=13,
+    policies=(4, 4, 4),
+    played_after=(300,),
+    episodes=8,
+    noise=(0.0, 0.2, 0.0, 0.5),
+    extraction=_EXTRACTION,
+    policy_units=(128, 64),
+    fit=Pretraining(steps=700, batch_size=256, horizon=5, warmup=50, first_lr=8e-4, final_lr=1e-4),
+    shares=(0.3, 0.4, 0.3),
+)
+
 RECIPE = Recipe(
     seed=20_250,
     tasks=("reacher-easy", "walker-stand", "cheetah-run"),
@@ -149,27 +166,14 @@ RECIPE = Recipe(
     model=MLPWorldModelConfig(latent_size=256, encoder_units=(256,), units=(320, 320), task_size=16),
     first_fit=Pretraining(steps=2_000, batch_size=256, horizon=5, warmup=100, final_lr=1e-4),
     rounds=(
-        Rounds(
-            count=13,
-            policies=(4, 4, 4),
-            played_after=(300,),
-            episodes=8,
-            noise=(0.0, 0.2, 0.0, 0.5),
-            extraction=_EXTRACTION,
-            policy_units=(128, 64),
-            fit=Pretraining(steps=700, batch_size=256, horizon=5, warmup=50, first_lr=8e-4, final_lr=1e-4),
-            shares=(0.3, 0.4, 0.3),
-        ),
+        _ROUNDS,
         # By now the other two agree with their predictions; cheetah-run is promised twice what it gets.
-        Rounds(
+        evolve(
+            _ROUNDS,
             count=8,
             policies=(3, 2, 7),
             played_after=(100, 300),
-            episodes=8,
-            noise=(0.0, 0.2, 0.0, 0.5),
-            extraction=_EXTRACTION,
-            policy_units=(128, 64),
-            fit=Pretraining(steps=900, batch_size=256, horizon=5, warmup=50, first_lr=8e-4, final_lr=1e-4),
+            fit=evolve(_ROUNDS.fit, steps=900),
             shares=(0.25, 0.25, 0.5),
         ),
     ),
