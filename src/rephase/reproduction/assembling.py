@@ -45,7 +45,7 @@ def build_cohort(
     if algorithm.finetune_world_model:
         models = own_world_models(phase, config, composition, inputs, [run.seed for run in runs])
         files = {phase.path_of(name): inputs[name] for name in use.transitions}
-        experience = load_transitions(files, members, algorithm.variants.episode_sampling, algorithm.horizon)
+        experience = load_transitions(files, members, algorithm.variants.episode_sampling, algorithm.slice_horizon)
         size = models[0].latent_size()
     else:
         models = load_world_model(composition, phase.path_of(use.world_model), inputs[use.world_model])

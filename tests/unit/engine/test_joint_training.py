@@ -194,3 +194,47 @@ def test_resuming_is_exact_with_several_steps_of_the_model(pools):
     resumed.advance(2)
     expected, found = undisturbed.state_dict(), resumed.state_dict()
     assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+@pytest.mark.parametrize("flow", [False, True], ids=["mlp", "flow"])
+def test_until_policies_start_only_the_world_model_learns(pools, flow):
+    training = cohort(MEMBERS, pools, flow, Variants.corrected(), policy_starts=2)
+    states = [("policy", training.policy_state(0)), ("critic", training.critic_state(0))]
+    before = training.world_model_state(0)
+    training.advance(2)
+    assert {name for name in training.points()[0].metrics if "loss" in name} == {
+        "wm_loss",
+        "dynamics_loss",
+        "reward_loss",
+    }
+    for part, state in states:
+        found = getattr(training, f"{part}_state")(0)
+        assert all(torch.equal(found[name], state[name]) for name in state)
+    assert not torch.equal(before["_encoder.0.weight"], training.world_model_state(0)["_encoder.0.weight"])
+    training.advance(1)
+    assert {"wm_loss", "actor_loss", "value_loss"} <= training.points()[0].metrics.keys()
+    for part, state in states:
+        found = getattr(training, f"{part}_state")(0)
+        assert any(not torch.equal(found[name], state[name]) for name in state)
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 3])
+def test_resuming_is_exact_before_when_and_after_policies_start(pools, epoch):
+    undisturbed = cohort(MEMBERS, pools, flow=True, policy_starts=2)
+    undisturbed.advance(epoch)
+    resumed = cohort(MEMBERS, pools, flow=True, policy_starts=2)
+    resumed.load_state_dict(undisturbed.state_dict())
+    undisturbed.advance(3)
+    resumed.advance(3)
+    expected, found = undisturbed.state_dict(), resumed.state_dict()
+    assert expected.keys() == found.keys()
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+def test_slices_and_roll_outs_may_differ_in_length(pools):
+    training = cohort(MEMBERS, pools, flow=True, model_horizon=5, model_updates=2)
+    drawn = training._draws.draw()
+    assert drawn["observation"].shape[:3] == (6, 3, 16)
+    assert [drawn[name].shape[0] for name in ("action", "reward", "model_noise", "noise")] == [5, 5, 5, 3]
+    training.advance(2)
+    assert training.failure(0) is None
