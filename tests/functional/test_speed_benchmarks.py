@@ -122,3 +122,38 @@ def test_what_cannot_be_measured_here_is_said_in_one_line(module: str, words: li
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].endswith(problem)
+
+
+def test_memory_is_what_is_alive_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmarks.policy_extraction.memory import Bytes
+
+    held = torch.zeros(100, device="meta")
+    weight = torch.zeros(50, requires_grad=True, device="meta")
+    with Bytes([held]) as found:
+        twice = weight * 2
+        assert (found.now, found.peak) == (600, 600)
+        view = twice.view(5, 10)
+        del twice
+        third = view + 1
+        del view
+        _ = third.sum()
+        assert (found.now, found.peak) == (604, 800)
+
+
+def test_the_memory_of_an_update_grows_with_its_runs_and_holds_their_state() -> None:
+    from benchmarks.policy_extraction.memory import count
+
+    one, four = (count("embedded", "flowpolicy", runs, **TINY) for runs in (1, 4))
+    assert json.loads(json.dumps(one)) == one
+    assert 4 * 50_000 < one["between_updates_bytes"] < one["peak_bytes"] < four["peak_bytes"]
+    # Its parameters, their two moments and their gradients are most of what a run adds between updates.
+    added = (four["between_updates_bytes"] - one["between_updates_bytes"]) / 3
+    assert added > 3.5 * 4 * _trained_parameters()
+
+
+def _trained_parameters() -> int:
+    from benchmarks.policy_extraction.sizes import Problem
+
+    learner = Problem.of("embedded", "flowpolicy", 1, "cpu", **TINY).learner()
+    parts = (learner.policy, learner.critics)
+    return sum(value.numel() for part in parts for value in part.parameters().values())
