@@ -7,8 +7,10 @@ and seeds. Run it from the project's folder; it writes beside itself.
 from __future__ import annotations
 
 import json
+import multiprocessing
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import torch
@@ -18,15 +20,16 @@ from rephase.engine.checkpoints import file_digest, read_tensors, write_tensors
 from rephase.engine.pretraining import EpisodePool, Pretrainer, Pretraining
 from rephase.engine.seeding import stream
 from rephase.environments import SPACES, find_task
-from rephase.manifest import Phase, read_phase
+from rephase.manifest import read_phase
 from rephase.plugins.registry import discover
 from rephase.reproduction.composing import build_world_model, compose
 
 HERE = Path(__file__).parent
 TASKS = ("reacher-easy", "walker-stand", "cheetah-run")
+FILES = {task: HERE.parent / f"embedded/episodes-{task}.safetensors" for task in TASKS}
 CONFIGS = {"mlp": "mlp-mlp", "flow": "flow-mlp"}
 SEED = 20_250
-SETTINGS = Pretraining(steps=3_000, batch_size=128, horizon=5, first_lr=1e-3, warmup=100)
+SETTINGS = Pretraining(steps=6_000, batch_size=128, horizon=3, first_lr=2e-3, warmup=100, reward_weight=1.0)
 REPORT_EVERY = 100
 
 
@@ -40,16 +43,11 @@ def make(out: Path, settings: Pretraining = SETTINGS) -> dict[str, object]:
     Returns:
         The provenance.
     """
-    torch.set_num_threads(1)
-    phase = read_phase(HERE / "embedded.toml")
-    files = {task: HERE.parent / f"embedded/episodes-{task}.safetensors" for task in TASKS}
-    digests = {task: file_digest(path) for task, path in files.items()}
-    episodes = {find_task(task).index: read_tensors(path, digests[task])[0] for task, path in files.items()}
-    parts = ("observations", "actions", "rewards")
-    pool = EpisodePool(*({task: own[part] for task, own in episodes.items()} for part in parts))
-    models = {kind: _fit(kind, phase, pool, settings, out) for kind in CONFIGS}
+    with ProcessPoolExecutor(len(CONFIGS), multiprocessing.get_context("spawn")) as processes:
+        fits = {kind: processes.submit(_fit, kind, settings, out) for kind in CONFIGS}
+        models = {kind: fit.result() for kind, fit in fits.items()}
     provenance: dict[str, object] = {
-        "episodes": digests,
+        "episodes": {task: file_digest(path) for task, path in FILES.items()},
         "seed": SEED,
         "settings": asdict(settings),
         "world_models": models,
@@ -58,7 +56,12 @@ def make(out: Path, settings: Pretraining = SETTINGS) -> dict[str, object]:
     return provenance
 
 
-def _fit(kind: str, phase: Phase, pool: EpisodePool, settings: Pretraining, out: Path) -> dict[str, object]:
+def _fit(kind: str, settings: Pretraining, out: Path) -> dict[str, object]:
+    torch.set_num_threads(1)
+    phase = read_phase(HERE / "embedded.toml")
+    episodes = {find_task(task).index: read_tensors(path)[0] for task, path in FILES.items()}
+    parts = ("observations", "actions", "rewards")
+    pool = EpisodePool(*({task: own[part] for task, own in episodes.items()} for part in parts))
     composition = compose(phase, discover(phase.manifest.plugins), [CONFIGS[kind]])[CONFIGS[kind]]
     model = build_world_model(composition.world_model, SPACES)
     assert isinstance(model, torch.nn.Module)
