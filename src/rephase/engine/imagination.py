@@ -14,6 +14,9 @@ from rephase.manifest.algorithm import Algorithm, Variant
 
 __all__ = ["Imagination", "critic_targets", "imagine", "lambda_targets", "policy_loss", "return_exponent"]
 
+_LARGEST_PASS = 1_000_000
+"""Most entries of latents in one pass of a CPU: beyond, what a layer leaves behind no longer stays in the cache."""
+
 
 @frozen(eq=False)
 class Imagination:
@@ -48,7 +51,8 @@ def imagine(
     """Let the policies act in the world model for H steps.
 
     The gradient flows through the whole chain of latents; ``detach_policy_input`` only cuts the latents at the
-    policies' inputs. Rewards and values of all steps are computed in one pass each, after the roll-out.
+    policies' inputs. Rewards and values of all steps are computed after the roll-out: values in one pass, rewards in as
+    few as pay.
 
     Args:
         world_model: The runs' world models.
@@ -75,7 +79,12 @@ def imagine(
         latents.append(latent)
         actions.append(action)
     chain, done = torch.stack(latents), torch.stack(actions)
-    logits = world_model.call_over_time("reward", chain[:-1], done, task=task)
+    steps = _steps_of_a_pass(latent, len(actions))
+    passes = [
+        world_model.call_over_time("reward", states, acted, task=task)
+        for states, acted in zip(chain[:-1].split(steps), done.split(steps), strict=True)
+    ]
+    logits = passes[0] if len(passes) == 1 else torch.cat(passes)
     last_value = critics.value(latent, fixed=True)
     with torch.no_grad():
         # One pass over (R, (H-1) B): the last step's value is known already.
@@ -83,6 +92,13 @@ def imagine(
         values = critics.value(earlier.flatten(1, 2)).reshape(earlier.shape[:3]).transpose(0, 1)
         next_values = torch.cat([values, last_value.detach().unsqueeze(0)])
     return Imagination(chain, done, expectation(logits, bins), last_value, next_values)
+
+
+def _steps_of_a_pass(latent: Tensor, horizon: int) -> int:
+    """How many steps' rewards are computed together: all on a GPU, on a CPU as many as its cache takes in."""
+    if latent.device.type != "cpu":
+        return horizon
+    return min(horizon, max(1, _LARGEST_PASS // latent.numel()))
 
 
 def return_exponent(algorithm: Algorithm, horizon: int) -> int:

@@ -105,7 +105,9 @@ def inputs(horizon, batch=4):
 
 
 @pytest.mark.parametrize(("horizon", "batch"), [(1, 4), (3, 4), (5, 1)])
-def test_imagination_is_the_plain_loop(parts, horizon, batch):
+@pytest.mark.parametrize("entries", [1_000_000, 128, 1], ids=["one pass", "some steps a pass", "a pass a step"])
+def test_imagination_is_the_plain_loop(parts, horizon, batch, entries, monkeypatch):
+    monkeypatch.setattr("rephase.engine.imagination._LARGEST_PASS", entries)
     model, policies, critics = parts
     observation, task, noise = inputs(horizon, batch)
     found = imagine(SharedPart(model, 2), StackedPart(policies), critics, model.reward_bins(), observation, task, noise)
@@ -174,3 +176,14 @@ def test_masked_actions_reach_neither_dynamics_nor_reward(parts):
     assert not torch.allclose(changed_rewards[:, ~padded], rewards[:, ~padded])
     free_rewards = outcome(None, model)[1]
     assert not torch.allclose(free_rewards[:, padded], rewards[:, padded])
+
+
+@pytest.mark.parametrize(("entries", "expected"), [(1_000_000, 1), (128, 2), (1, 3)])
+def test_rewards_take_as_many_passes_as_a_cache_wants(parts, entries, expected, monkeypatch):
+    monkeypatch.setattr("rephase.engine.imagination._LARGEST_PASS", entries)
+    model, policies, critics = parts
+    shared, passes = SharedPart(model, 2), []
+    call = shared.call_over_time
+    monkeypatch.setattr(shared, "call_over_time", lambda *given, **named: passes.append(1) or call(*given, **named))
+    imagine(shared, StackedPart(policies), critics, model.reward_bins(), *inputs(3))
+    assert len(passes) == expected
