@@ -82,7 +82,7 @@ def imagine(
     steps = _steps_of_a_pass(latent, len(actions))
     passes = [
         world_model.call_over_time("reward", states, acted, task=task)
-        for states, acted in zip(chain[:-1].split(steps), done.split(steps), strict=True)
+        for states, acted in zip(torch.split(chain[:-1], steps), torch.split(done, steps), strict=True)
     ]
     logits = passes[0] if len(passes) == 1 else torch.cat(passes)
     last_value = critics.value(latent, fixed=True)
