@@ -8,16 +8,18 @@ from pathlib import Path
 import pytest
 import torch
 from fakes.projects import make_project
+from torch import Tensor
 
 from rephase.cli.main import main
 from rephase.engine.checkpoints import read_tensors
 from rephase.engine.cohort import Cohort, Member
+from rephase.environments import SPACES, find_task
 from rephase.errors import CheckpointError, ManifestError
 from rephase.manifest import read_phase
 from rephase.manifest.algorithm import Variant
 from rephase.manifest.hashing import file_digest
 from rephase.manifest.record import read_record
-from rephase.reproduction.loading import load_transitions
+from rephase.reproduction.loading import calibrate, load_transitions
 from rephase.reproduction.trained import find_run, trained_policy
 
 
@@ -124,6 +126,66 @@ def test_runs_that_start_from_weights_start_from_all_of_them(tmp_path: Path) -> 
         found, _ = read_tensors(path)
         assert found.keys() == weights.keys()
         assert all(torch.allclose(found[name], weights[name], atol=1e-9) for name in weights)
+
+
+def test_a_model_of_standardised_observations_keeps_the_scale_of_its_run_s_episodes(tmp_path: Path) -> None:
+    project = make_project(tmp_path, tasks=("reacher-easy",), trains_world_model=True)
+    _use_flow_model(project, latent_size=SPACES.observation)
+    manifest = project / "reproductions/phase3/embedded.toml"
+    each_alike = '[algorithm.variants]\nepisode_sampling = "corrected"\n\n[evaluation]'
+    manifest.write_text(manifest.read_text().replace("[evaluation]", each_alike))
+    assert main(["run", "phase3", "--project", str(project), "--config", "baseline", "--threads", "1"]) == 0
+
+    held = read_tensors(project / "reproductions/embedded/episodes-reacher-easy.safetensors")[0]["observations"]
+    rows = held[:, :-1].flatten(0, 1)
+    paths = sorted(project.glob("runs/**/world_model.safetensors"))
+    assert len(paths) == 2
+    for path in paths:
+        found, _ = read_tensors(path)
+        index = find_task("reacher-easy").index
+        torch.testing.assert_close(found["_mean"][index], rows.mean(0), atol=0.03, rtol=0)
+        torch.testing.assert_close(found["_deviation"][index], rows.std(0), atol=0.03, rtol=0.05)
+        others = torch.arange(SPACES.tasks) != index
+        assert found["_mean"][others].eq(0).all()
+        assert found["_deviation"][others].eq(1).all()
+    _, act = trained_policy(find_run("baseline/reacher-easy/seed-2", project / "runs"), project)
+    assert act(rows[:3].numpy()).shape == (3, 6)
+
+
+def test_entries_that_stand_still_keep_their_scale(project: Path) -> None:
+    class Told:
+        def calibrate(self, mean: Tensor, deviation: Tensor, task: int) -> None:
+            self.told = mean, deviation, task
+
+    class Half:
+        def draw(self, count: int, horizon: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+            moving = torch.linspace(-1, 1, count).expand(horizon + 1, -1)
+            rows = torch.stack([moving, torch.full_like(moving, 3.0)], -1)
+            return rows, rows, rows, rows
+
+    model = Told()
+    calibrate([model], [Member(4, 1)], [Half()])  # type: ignore[list-item]
+    mean, deviation, task = model.told
+    assert mean.tolist() == pytest.approx([0, 3], abs=1e-5)
+    assert deviation.tolist() == pytest.approx([3**-0.5, 1], abs=1e-3)
+    assert task == 4
+
+
+def test_a_model_of_observations_with_another_width_is_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = make_project(tmp_path, tasks=("reacher-easy",), trains_world_model=True)
+    _use_flow_model(project, latent_size=16)
+    assert main(["run", "phase3", "--project", str(project), "--config", "baseline", "--threads", "1"]) != 0
+
+    assert "latent_size must be 24, the width of an observation" in capsys.readouterr().err
+
+
+def _use_flow_model(project: Path, latent_size: int) -> None:
+    path = project / "reproductions/configs/baseline.toml"
+    settings = f'encoder = "standardised"\ntau = "early"\nlatent_size = {latent_size}'
+    text = path.read_text().replace('part = "mlp"', 'part = "flow"').replace("latent_size = 16", settings)
+    path.write_text(text + '\n[world_model.integrator]\npart = "heun"\n')
 
 
 def test_as_logged_a_run_redraws_its_episodes_and_corrected_it_uses_each(project: Path) -> None:

@@ -11,10 +11,12 @@ class TestFlowWorldModel(WorldModelConformance):
     def offer(self):
         return WORLD_MODEL
 
-    @pytest.fixture(params=["as-logged", "corrected"])
+    @pytest.fixture(params=["as-logged", "corrected", "of observations"])
     def settings(self, request):
-        sizes = {"latent_size": 16, "encoder_units": [12], "units": [12], "task_size": 4, "bins": 11}
-        return {**sizes, "substeps": 2, "velocity_head": request.param}
+        sizes = {"latent_size": 16, "encoder_units": [12], "units": [12], "task_size": 4, "bins": 11, "substeps": 2}
+        if request.param == "of observations":
+            return {**sizes, "latent_size": 7, "simnorm": 7, "encoder": "standardised", "tau": "early"}
+        return {**sizes, "velocity_head": request.param}
 
 
 class TestFlowPolicy(PolicyConformance):

@@ -7,7 +7,7 @@ from rephase_flow.policy import FlowPolicy
 from rephase_flow.world_model import FlowWorldModel
 
 from rephase.plugins import Kind
-from rephase.protocols import Policy, Spaces, WorldModel
+from rephase.protocols import Calibrated, Policy, Spaces, WorldModel
 
 SPACES = Spaces(observation=5, action=3, action_sizes=(3, 1, 2, 3))
 SIZES = {"latent_size": 8, "encoder_units": (10,), "units": (12,), "task_size": 4, "bins": 11, "simnorm": 4}
@@ -133,6 +133,42 @@ def test_midpoint_wants_no_noise_and_looks_at_one_half():
     assert model.transition_noise_shape(6) is None
     found = model.transition_loss(latent, target, action, TASK, None)
     torch.testing.assert_close(found, model.transition_loss(latent, target, action, TASK, torch.full((6, 1), 0.5)))
+
+
+def test_early_looks_at_the_cube_of_the_draw():
+    early, uniform = build(tau="early"), build()
+    _, latent, action = inputs()
+    target, draw = torch.randn(6, 8), torch.rand(6, 1)
+    assert early.transition_noise_shape(6) == (6, 1)
+    wanted = uniform.transition_loss(latent, target, action, TASK, draw**3)
+    torch.testing.assert_close(early.transition_loss(latent, target, action, TASK, draw), wanted)
+
+
+@pytest.mark.parametrize("lead", [(), (4,)])
+def test_a_standardised_latent_is_the_observation_in_its_own_task_s_scale(lead):
+    model = build(encoder="standardised", latent_size=5, simnorm=5)
+    mean, deviation = torch.arange(5.0), torch.tensor([0.5, 1, 2, 4, 8])
+    model.calibrate(mean, deviation, 1)
+    observation = torch.randn(*lead, 6, 5)
+    latent = model.encode(observation, TASK)
+    own = TASK == 1
+    assert isinstance(model, Calibrated)
+    torch.testing.assert_close(latent[..., own, :], (observation[..., own, :] - mean) / deviation)
+    torch.testing.assert_close(latent[..., ~own, :], observation[..., ~own, :])
+    assert not [name for name, _ in model.named_parameters() if "encoder" in name]
+    assert {"_mean", "_deviation"} <= model.state_dict().keys()
+
+
+def test_a_learned_encoder_is_not_calibrated():
+    model = build()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    model.calibrate(torch.ones(5), torch.ones(5), 1)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_a_standardised_latent_has_the_width_of_an_observation():
+    with pytest.raises(ValueError, match=r"latent_size must be 5, the width of an observation, .* found 8"):
+        build(encoder="standardised")
 
 
 def test_gradients_reach_inputs_and_every_parameter():

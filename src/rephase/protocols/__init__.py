@@ -10,6 +10,6 @@ from rephase.protocols.integrator import Integrator, Velocity
 from rephase.protocols.policy import Policy
 from rephase.protocols.shapes import Spaces
 from rephase.protocols.tracker import Tracker
-from rephase.protocols.world_model import WorldModel
+from rephase.protocols.world_model import Calibrated, WorldModel
 
-__all__ = ["BatchedEnvironment", "Integrator", "Policy", "Spaces", "Tracker", "Velocity", "WorldModel"]
+__all__ = ["BatchedEnvironment", "Calibrated", "Integrator", "Policy", "Spaces", "Tracker", "Velocity", "WorldModel"]

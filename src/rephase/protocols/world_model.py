@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-__all__ = ["WorldModel"]
+__all__ = ["Calibrated", "WorldModel"]
 
 
 @runtime_checkable
@@ -75,4 +75,23 @@ class WorldModel(Protocol):
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw every parameter afresh from ``generator`` and from nothing else."""
+        ...
+
+
+@runtime_checkable
+class Calibrated(Protocol):
+    """What a world model may offer besides, if it scales observations: being told how they are spread.
+
+    The engine calls it once for each task, before a model that starts from drawn parameters takes its first step. What
+    it keeps belongs in buffers, so that it is saved with the parameters.
+    """
+
+    def calibrate(self, mean: Tensor, deviation: Tensor, task: int) -> None:
+        """Take note of the mean and the standard deviation of a task's observations, (S,) each, entry by entry.
+
+        Args:
+            mean: Means.
+            deviation: Standard deviations, 1 where an entry does not vary.
+            task: Index of the task.
+        """
         ...

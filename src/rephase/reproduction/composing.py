@@ -77,8 +77,11 @@ def build_world_model(part: Part, spaces: Spaces) -> WorldModel:
     Args:
         part: What to build.
         spaces: Sizes of the task suite.
+
+    Raises:
+        PluginError: The part cannot be loaded, or refuses to be of these sizes.
     """
-    return cast("WorldModel", _builder(part)(part.settings, spaces, _built_integrator(part)))
+    return cast("WorldModel", _built(part, spaces, _built_integrator(part)))
 
 
 def build_policy(part: Part, latent_size: int, action_size: int) -> Policy:
@@ -88,14 +91,30 @@ def build_policy(part: Part, latent_size: int, action_size: int) -> Policy:
         part: What to build.
         latent_size: Width L of a latent.
         action_size: Width A of an action.
+
+    Raises:
+        PluginError: The part cannot be loaded, or refuses to be of these sizes.
     """
-    return cast("Policy", _builder(part)(part.settings, latent_size, action_size, _built_integrator(part)))
+    return cast("Policy", _built(part, latent_size, action_size, _built_integrator(part)))
 
 
 def _built_integrator(part: Part) -> Integrator | None:
     if part.integrator is None:
         return None
-    return cast("Integrator", _builder(part.integrator)(part.integrator.settings))
+    return cast("Integrator", _built(part.integrator))
+
+
+def _built(part: Part, *sizes: object) -> object:
+    builder = _builder(part)
+    try:
+        return builder(part.settings, *sizes)
+    except ValueError as error:
+        offer = part.offered.offer
+        raise PluginError(
+            f"the {offer.kind.value} {offer.name!r} cannot be built: {error}",
+            where=str(part.offered.source),
+            remedy="change its settings in the config",
+        ) from error
 
 
 def _builder(part: Part) -> Callable[..., Any]:

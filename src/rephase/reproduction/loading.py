@@ -21,13 +21,15 @@ from rephase.environments import SPACES, TASKS, find_task
 from rephase.errors import CheckpointError, InputMismatch
 from rephase.manifest import Phase
 from rephase.manifest.algorithm import Variant
-from rephase.protocols import WorldModel
+from rephase.protocols import Calibrated, WorldModel
 from rephase.reproduction.composing import Composition, build_world_model
 from rephase.reproduction.weights import world_model_tensors
 
-__all__ = ["load_start_states", "load_transitions", "load_world_model", "own_world_models"]
+__all__ = ["calibrate", "load_start_states", "load_transitions", "load_world_model", "own_world_models"]
 
 _EPISODES = ".safetensors"
+_CALIBRATION_ROWS = 10_000
+_STANDS_STILL = 1e-6
 
 
 def own_world_models(
@@ -54,6 +56,22 @@ def own_world_models(
         model.initialise(stream(seed, "world-model"))
         models.append(model)
     return models
+
+
+def calibrate(models: Sequence[WorldModel], members: Sequence[Member], sources: Sequence[SliceSource]) -> None:
+    """Tell each model that wants to know it how the observations of its run's episodes are spread.
+
+    Args:
+        models: One world model a run.
+        members: The runs.
+        sources: Each run's episodes, of which 10,000 observations are drawn by a stream of their own.
+    """
+    for model, member, source in zip(models, members, sources, strict=True):
+        if isinstance(model, Calibrated):
+            observation = source.draw(_CALIBRATION_ROWS, 1, stream(member.seed, "calibration"))[0][0]
+            deviation = observation.std(0)
+            # Padding and what stands still are left as they are, not blown up.
+            model.calibrate(observation.mean(0), torch.where(deviation > _STANDS_STILL, deviation, 1.0), member.task)
 
 
 def load_world_model(composition: Composition, path: Path, digest: str) -> WorldModel:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from rephase.plugins import Kind, Offer
-from rephase.protocols import Integrator, WorldModel
+from rephase.protocols import Calibrated, Integrator, WorldModel
 from rephase.testing.modules import BATCH, SPACES, ModuleConformance, fixed
 from rephase.testing.offers import built_config
 
@@ -25,10 +25,18 @@ class WorldModelConformance(ModuleConformance):
 
     @pytest.fixture
     def build(self, offer: Offer, settings: dict[str, Any], integrator: Integrator | None) -> Callable[[], Any]:
-        """Makes a fresh world model."""
+        """Makes a fresh world model, told how observations are spread if it wants to know."""
         assert offer.kind is Kind.WORLD_MODEL, f"the offer is a {offer.kind}, not a world model"
         config = built_config(offer, settings)
-        return lambda: offer.load()(config, SPACES, integrator)
+
+        def built() -> Any:
+            model = offer.load()(config, SPACES, integrator)
+            for task in range(SPACES.tasks) if isinstance(model, Calibrated) else ():
+                mean, push = (fixed(SPACES.observation, name=f"{name}-{task}") for name in ("mean", "deviation"))
+                model.calibrate(mean, push.exp(), task)
+            return model
+
+        return built
 
     def outputs(self, part: Any, dtype: torch.dtype = torch.float32) -> dict[str, Tensor]:
         """Latents, next latents, rewards and transition losses of fixed inputs."""
@@ -122,7 +130,10 @@ class WorldModelConformance(ModuleConformance):
         observation, action, task = _inputs()
         action = action.requires_grad_()
         latent = part.encode(observation, task)
-        latent.retain_grad()
+        if latent.requires_grad:
+            latent.retain_grad()
+        else:  # an encoder that is not learned
+            latent.requires_grad_()
         loss = part.transition_loss(latent, latent.detach() * 0.5, action, task, _tau(part, torch.float32))
         following = part.next(latent, action, task)
         (

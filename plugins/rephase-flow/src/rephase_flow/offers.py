@@ -8,7 +8,7 @@ from attrs import field, frozen, validators
 
 from rephase.plugins import Kind, Offer, hookimpl
 
-__all__ = ["FlowPolicyConfig", "FlowWorldModelConfig", "TauDraw", "VelocityHead", "rephase_offers"]
+__all__ = ["Encoder", "FlowPolicyConfig", "FlowWorldModelConfig", "TauDraw", "VelocityHead", "rephase_offers"]
 
 _positive = validators.gt(0)
 _sizes = validators.deep_iterable(validators.gt(0))
@@ -21,10 +21,18 @@ class VelocityHead(StrEnum):
     CORRECTED = "corrected"
 
 
+class Encoder(StrEnum):
+    """What makes latents of observations."""
+
+    MLP = "mlp"
+    STANDARDISED = "standardised"
+
+
 class TauDraw(StrEnum):
     """Where on the path the flow-matching loss looks."""
 
     UNIFORM = "uniform"
+    EARLY = "early"
     MIDPOINT = "midpoint"
 
 
@@ -34,6 +42,9 @@ class FlowWorldModelConfig:
 
     Args:
         latent_size: Width L of a latent, a multiple of ``simnorm``.
+        encoder: ``mlp`` is learned and ends in SimNorm. ``standardised`` is not learned: the latent is the observation,
+            each entry less its mean and over its deviation in the run's episodes; ``latent_size`` is then the width of
+            an observation, and ``encoder_units`` are not used.
         encoder_units: Hidden widths of the encoder.
         units: Hidden widths of the velocity and reward networks.
         task_size: Width E of a task's embedding.
@@ -43,10 +54,12 @@ class FlowWorldModelConfig:
         simnorm: Entries of one SimNorm group.
         substeps: Integrator steps of one agent step.
         velocity_head: ``as-logged`` ends in SimNorm, so that velocities are positive; ``corrected`` is linear.
-        tau: Where the flow-matching loss looks, drawn uniformly or always at 0.5.
+        tau: Where the flow-matching loss looks: drawn uniformly; ``early``, the cube of a uniform draw, so that half
+            lie below 1/8; or always at the ``midpoint``, 0.5.
     """
 
     latent_size: int = field(default=768, validator=_positive)
+    encoder: Encoder = field(default=Encoder.MLP, converter=Encoder)
     encoder_units: tuple[int, ...] = field(default=(1788, 1788, 1788), validator=_sizes)
     units: tuple[int, ...] = field(default=(1788, 1788), validator=_sizes)
     task_size: int = field(default=64, validator=_positive)

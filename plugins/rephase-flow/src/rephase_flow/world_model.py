@@ -8,13 +8,15 @@ from torch import Tensor, nn
 from rephase.engine import integrate
 from rephase.engine.networks import TaskEmbedding, tower
 from rephase.protocols import Integrator, Spaces
-from rephase_flow.offers import FlowWorldModelConfig, TauDraw, VelocityHead
+from rephase_flow.offers import Encoder, FlowWorldModelConfig, TauDraw, VelocityHead
 
 __all__ = ["FlowWorldModel"]
 
 
 class FlowWorldModel(nn.Module):
     """Encoder, velocity of the latent, and reward head, each an MLP that also sees the task's embedding.
+
+    The encoder may also be no network at all but a scale for each entry (`Encoder.STANDARDISED`).
 
     The velocity network sees [latent, action, tau, task] and the reward head [latent, action, task]: another order
     than the MLP model's, so the two models' heads are not interchangeable. The integrated latent is not normalised
@@ -25,8 +27,14 @@ class FlowWorldModel(nn.Module):
         spaces: Sizes of the task suite.
         integrator: The method that takes the substeps.
 
+    Raises:
+        ValueError: Latents are to be standardised observations but have another width.
+
     Source: Lipman et al., "Flow matching for generative modeling", 2023, for the loss.
     """
+
+    _mean: Tensor
+    _deviation: Tensor
 
     def __init__(self, config: FlowWorldModelConfig, spaces: Spaces, integrator: Integrator) -> None:
         super().__init__()
@@ -36,12 +44,23 @@ class FlowWorldModel(nn.Module):
         self._config = config
         self._integrator = integrator
         self._task_emb = TaskEmbedding(spaces.tasks, task)
-        self._encoder = tower(spaces.observation + task, config.encoder_units, latent, group)
+        if config.encoder is Encoder.STANDARDISED:
+            if latent != spaces.observation:
+                raise ValueError(
+                    f"latent_size must be {spaces.observation}, the width of an observation, where encoder is "
+                    f"{config.encoder.value!r}; found {latent}"
+                )
+            self.register_buffer("_mean", torch.zeros(spaces.tasks, latent))
+            self.register_buffer("_deviation", torch.ones(spaces.tasks, latent))
+        else:
+            self._encoder = tower(spaces.observation + task, config.encoder_units, latent, group)
         self._velocity = tower(joint + 1, config.units, latent, last)
         self._reward = tower(joint, config.units, config.bins, None)
 
     def encode(self, observation: Tensor, task: Tensor) -> Tensor:
         """Map observations (..., B, S) of tasks (B,) to latents (..., B, L)."""
+        if self._config.encoder is Encoder.STANDARDISED:
+            return (observation - self._mean[task]) / self._deviation[task]
         return self._encoder(torch.cat([observation, self._task_emb(task, observation)], -1))  # type: ignore[no-any-return]
 
     def velocity(self, latent: Tensor, action: Tensor, tau: Tensor | float, task: Tensor) -> Tensor:
@@ -75,18 +94,26 @@ class FlowWorldModel(nn.Module):
             target: End of the path, (B, L).
             action: (B, A).
             task: (B,).
-            noise: Places tau on the path, (B, 1); None looks at the midpoint.
+            noise: Uniform draws the places tau on the path are made of, (B, 1); None looks at the midpoint.
 
         Returns:
             Mean squared difference between the velocity on the path and the displacement.
         """
         tau = torch.full_like(latent[..., :1], 0.5) if noise is None else noise
+        if self._config.tau is TauDraw.EARLY:
+            tau = tau**3
         between = (1 - tau) * latent + tau * target
         return (self.velocity(between, action, tau, task) - (target - latent)).square().mean()
 
     def transition_noise_shape(self, batch_size: int) -> tuple[int, ...] | None:
-        """(B, 1) where tau is drawn uniformly, None where it is the midpoint."""
-        return (batch_size, 1) if self._config.tau is TauDraw.UNIFORM else None
+        """(B, 1) where tau is drawn, None where it is the midpoint."""
+        return None if self._config.tau is TauDraw.MIDPOINT else (batch_size, 1)
+
+    def calibrate(self, mean: Tensor, deviation: Tensor, task: int) -> None:
+        """Keep mean and deviation (S,) of a task's observations, if it is them that latents are made by."""
+        if self._config.encoder is Encoder.STANDARDISED:
+            self._mean[task] = mean
+            self._deviation[task] = deviation
 
     def constrain(self, task: Tensor) -> None:
         """Shorten the embeddings of the tasks (B,) to length 1, in place."""
