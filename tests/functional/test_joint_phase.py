@@ -97,22 +97,6 @@ def test_a_stopped_phase_goes_on_to_the_same_files(tmp_path: Path, monkeypatch: 
     assert all(read_record(path).resumed for path in project.glob("runs/**/record.json"))
 
 
-def test_before_policies_start_nothing_is_played_and_the_record_begins_with_them(tmp_path: Path) -> None:
-    project = make_project(tmp_path, tasks=("reacher-easy",), epochs=6, trains_world_model=True)
-    manifest = project / "reproductions/phase3/embedded.toml"
-    text = manifest.read_text().replace("every = 0", "every = 2")
-    later = "finetune_world_model = true\npolicy_starts = 3"
-    manifest.write_text(text.replace("finetune_world_model = true", later))
-    assert main(["run", "phase3", "--project", str(project), "--config", "baseline", "--threads", "1"]) == 0
-
-    for path in project.glob("runs/**/record.json"):
-        record = read_record(path)
-        assert [point.epoch for point in record.curve] == [4, 6]
-        assert record.metrics["epoch"] == (4.0, 5.0, 6.0)
-        assert {len(column) for column in record.metrics.values()} == {3}
-        assert record.resolved["algorithm"]["policy_starts"] == 3
-
-
 def test_runs_that_start_from_weights_start_from_all_of_them(tmp_path: Path) -> None:
     project = make_project(tmp_path, tasks=("reacher-easy",), epochs=1, trains_world_model=True)
     manifest = project / "reproductions/phase3/embedded.toml"

@@ -125,7 +125,6 @@ class Cohort:
             policies[0].noise_shape(algorithm.batch_size),
             model.transition_noise_shape(algorithm.batch_size * algorithm.model_updates),
             algorithm.model_updates,
-            algorithm.slice_horizon,
         )
         self._tasks = torch.tensor([member.task for member in members], device=self.device)
         self._actors = Actors(self._world_model, stacked, self._tasks)
@@ -151,8 +150,6 @@ class Cohort:
             self._inputs.fill(self._draws.draw())
             self._learner.set_learning_rates(self.epoch)
             self._now.fill_(self.epoch)
-            if self.epoch == self.algorithm.policy_starts:
-                self._program.forget()  # from here on an update is more than one of the model
             self._metrics = self._program.run()
             self.epoch += 1
 
@@ -316,10 +313,7 @@ class Cohort:
     def _update(self) -> Mapping[str, Tensor]:
         """One update from the inputs, without drawing anything or waiting for the device: what a GPU replays."""
         with training_precision(self.algorithm.precision, self.device):
-            if self.epoch < self.algorithm.policy_starts:
-                metrics, _ = self._learner.update_model(self._inputs.batch)
-            else:
-                metrics = self._learner.learn(self._inputs.batch).metrics
+            metrics = self._learner.learn(self._inputs.batch).metrics
         for name in [name for name in metrics if name.endswith("_grad_norm")]:
             bad = ~torch.isfinite(metrics[name])
             seen = self._first_bad.setdefault(name, torch.full_like(bad, -1, dtype=torch.long))

@@ -27,7 +27,7 @@ class SliceSource(Protocol):
 
 
 class Draws:
-    """Draws for R runs, B rows and H steps; K times as many rows of slices, of G steps.
+    """Draws for R runs, B rows and H steps; K times as many rows of slices.
 
     Args:
         seeds: Each run's seed.
@@ -37,7 +37,6 @@ class Draws:
         noise_shape: What a policy wants for one step of B rows.
         model_noise_shape: The same of a transition loss, for its K times B rows; None where it wants none.
         model_updates: Number K of the world model's steps in one update, each on B slices.
-        model_horizon: Number G of steps of a slice; 0 for H.
     """
 
     def __init__(
@@ -49,13 +48,11 @@ class Draws:
         noise_shape: tuple[int, ...],
         model_noise_shape: tuple[int, ...] | None,
         model_updates: int = 1,
-        model_horizon: int = 0,
     ) -> None:
         self._experience = list(experience)
         self._size = size
         self._slices = size * model_updates
         self._horizon = horizon
-        self._model_horizon = model_horizon or horizon
         self._noise_shape = noise_shape
         self._model_noise_shape = model_noise_shape
         self._batches = [stream(seed, "batches") for seed in seeds]
@@ -69,9 +66,9 @@ class Draws:
                 rows = torch.randint(source.shape[0], (self._size,), generator=batches)
                 own = [source[rows].unsqueeze(0)]
             else:
-                own = list(source.draw(self._slices, self._model_horizon, batches)[:3])
+                own = list(source.draw(self._slices, self._horizon, batches)[:3])
                 if self._model_noise_shape is not None:
-                    own.append(torch.rand(self._model_horizon, *self._model_noise_shape, generator=noises))
+                    own.append(torch.rand(self._horizon, *self._model_noise_shape, generator=noises))
             noise = torch.randn(self._horizon, *self._noise_shape, generator=noises)
             drawn.append([noise, *own])
         noise, observation, *slices = (torch.stack(parts, 1) for parts in zip(*drawn, strict=True))

@@ -28,12 +28,12 @@ class Batch:
     """What one update of R runs learns from, every random draw included.
 
     Args:
-        observation: Start observations (R, B, S), or whole slices (G+1, R, KB, S) where the world model trains.
+        observation: Start observations (R, B, S), or whole slices (H+1, R, KB, S) where the world model trains.
         task: Task indices, (R, B).
         noise: Standard normal draws for the policies, (H, R, ...).
-        action: Actions of the slices, (G, R, KB, A); only where the world model trains.
-        reward: Rewards of the slices, (G, R, KB); only where the world model trains.
-        model_noise: Uniform draws for the transition losses, (G, R, KB, ...); only where the world model wants them.
+        action: Actions of the slices, (H, R, KB, A); only where the world model trains.
+        reward: Rewards of the slices, (H, R, KB); only where the world model trains.
+        model_noise: Uniform draws for the transition losses, (H, R, KB, ...); only where the world model wants them.
     """
 
     observation: Tensor
@@ -128,7 +128,8 @@ class Learner:
         """
         metrics: dict[str, Tensor] = {}
         if self.algorithm.finetune_world_model:
-            metrics, batch = self.update_model(batch)
+            for batch in _parts(batch, self.algorithm.model_updates):  # noqa: B020  (the policies start from the last)
+                metrics = self._update_model(batch)
         imagination, actor = self.update_policy(batch)
         targets = critic_targets(imagination, self.algorithm)
         return Update({**metrics, **actor, **self.update_critics(imagination, targets)}, targets)
@@ -137,8 +138,7 @@ class Learner:
         """Put the optimisers at the learning rates of an epoch, 0-based."""
         first = {"actor": "actor_lr", "critic": "critic_lr", "model": "model_lr"}
         for name, optimiser in self.optimisers.items():
-            start = 0 if name == "model" else self.algorithm.policy_starts
-            rate = self.algorithm.learning_rate(getattr(self.algorithm, first[name]), epoch, start)
+            rate = self.algorithm.learning_rate(getattr(self.algorithm, first[name]), epoch)
             for group in optimiser.param_groups:
                 group["lr"].fill_(rate)
 
@@ -215,20 +215,6 @@ class Learner:
                 optimiser.step()
         value_loss /= self.algorithm.critic_iterations * len(chunks)
         return {"value_loss": value_loss, "critic_grad_norm": norm, "target_mean": targets.mean(1)}
-
-    def update_model(self, batch: Batch) -> tuple[dict[str, Tensor], Batch]:
-        """Let the world models take their steps of one update.
-
-        Args:
-            batch: Slices for all of them.
-
-        Returns:
-            Metrics (R,) by name of the last step, and the slices it was taken on, from which policies start.
-        """
-        metrics: dict[str, Tensor] = {}
-        for batch in _parts(batch, self.algorithm.model_updates):  # noqa: B020  (the last one is handed on)
-            metrics = self._update_model(batch)
-        return metrics, batch
 
     def _update_model(self, batch: Batch) -> dict[str, Tensor]:
         assert batch.action is not None

@@ -62,7 +62,6 @@ class Variants:
 
 
 _positive = validators.gt(0)
-_count = validators.ge(0)
 _amount = validators.gt(0.0)
 _discount = validators.and_(validators.gt(0.0), validators.le(1.0))
 _mixing = validators.and_(validators.ge(0.0), validators.lt(1.0))
@@ -81,11 +80,7 @@ class Algorithm:
 
     Args:
         epochs: Updates in all; the learning rates fall linearly over them.
-        policy_starts: Epoch from which policies and critics learn, where the world model trains; it is alone before.
-            Their learning rates fall from there on, the model's from the first epoch. The log's value is 0.
         horizon: Imagined steps H of one roll-out.
-        model_horizon: Steps of the real slices a world model learns from, where it trains; 0 for as many as a roll-out
-            has, as in the log.
         batch_size: Start states B of one update.
         gamma: Discount of one agent step.
         lam: Mixing factor of the lambda-return.
@@ -115,9 +110,7 @@ class Algorithm:
     """
 
     epochs: int = field(default=10_000, validator=_positive)
-    policy_starts: int = field(default=0, validator=_count)
     horizon: int = field(default=16, validator=_positive)
-    model_horizon: int = field(default=0, validator=_count)
     batch_size: int = field(default=512, validator=_positive)
     gamma: float = field(default=0.99, validator=_discount)
     lam: float = field(default=0.95, validator=_mixing)
@@ -144,19 +137,6 @@ class Algorithm:
     precision: Precision = field(default=Precision.FLOAT32, converter=Precision)
     variants: Variants = field(factory=Variants)
 
-    @policy_starts.validator
-    def _starts_in_time(self, attribute: object, value: int) -> None:
-        # Attrs runs validators after all fields are set.
-        if value >= self.epochs:
-            raise ValueError(f"must be below epochs = {self.epochs}, found {value}")
-        if value and not self.finetune_world_model:
-            raise ValueError(f"must be 0 where finetune_world_model is false, found {value}")
-
-    @property
-    def slice_horizon(self) -> int:
-        """Steps of the real slices a world model learns from."""
-        return self.model_horizon or self.horizon
-
-    def learning_rate(self, first: float, epoch: int, start: int = 0) -> float:
-        """Learning rate of an epoch on the straight line from ``first`` at ``start`` to ``final_lr`` at ``epochs``."""
-        return first + (self.final_lr - first) * max(0, epoch - start) / (self.epochs - start)
+    def learning_rate(self, first: float, epoch: int) -> float:
+        """Learning rate of an epoch on the straight line from ``first`` to ``final_lr`` over ``epochs``."""
+        return first + (self.final_lr - first) * epoch / self.epochs

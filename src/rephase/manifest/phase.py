@@ -211,9 +211,8 @@ class Phase:
 def _algorithm(algorithm: Algorithm) -> dict[str, Any]:
     """The algorithm as plain values; a setting younger than the first records is left out where it changes nothing."""
     written: dict[str, Any] = plain(algorithm)
-    for name, unchanged in (("model_updates", 1), ("model_horizon", 0), ("policy_starts", 0)):
-        if not algorithm.finetune_world_model or written[name] == unchanged:
-            del written[name]
+    if not algorithm.finetune_world_model or algorithm.model_updates == 1:
+        del written["model_updates"]
     return written
 
 

@@ -51,7 +51,7 @@ def build_cohort(
     if algorithm.finetune_world_model:
         models = own_world_models(phase, config, composition, inputs, [run.seed for run in runs])
         files = {phase.path_of(name): inputs[name] for name in use.transitions}
-        experience = load_transitions(files, members, algorithm.variants.episode_sampling, algorithm.slice_horizon)
+        experience = load_transitions(files, members, algorithm.variants.episode_sampling, algorithm.horizon)
         if not use.world_model:
             calibrate(models, members, experience)
         size = models[0].latent_size()

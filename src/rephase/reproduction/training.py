@@ -168,10 +168,8 @@ class CohortTraining:
             epoch = self.cohort.epoch
             if epoch % stride == 0 or epoch == algorithm.epochs:
                 self._look_for_failures()
-                points = tuple(point.metrics for point in self.cohort.points())
-                if epoch > algorithm.policy_starts:  # a record's columns are all of one length
-                    self._metrics.append((epoch, points))
-                self._tell(measured=dict(zip(self.runs, points, strict=True)))
+                self._metrics.append((epoch, tuple(point.metrics for point in self.cohort.points())))
+                self._tell(measured=dict(zip(self.runs, self._metrics[-1][1], strict=True)))
         if not self._is_saved_at_end():
             self.save()
 
@@ -272,7 +270,7 @@ class CohortTraining:
 
     def _evaluation_is_due(self) -> bool:
         every, epoch = self._phase.manifest.evaluation.every, self.cohort.epoch
-        if not every or epoch <= self.cohort.algorithm.policy_starts or epoch % every:
+        if not every or not epoch or epoch % every:
             return False
         points = self._curves[self.runs[0]]
         # One that was stopped kept nothing and is made again.

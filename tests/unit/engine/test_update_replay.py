@@ -137,17 +137,6 @@ def test_replaying_an_update_is_running_it_bit_for_bit(build_cohort, case, flow)
     assert (tape.rehearsals, tape.replays) == (3, 4)
 
 
-def test_an_update_is_recorded_anew_when_policies_start(build_cohort):
-    tape, settings = Tape(), {"finetune_world_model": True, "policy_starts": 5}
-    replayed, written = build_cohort(tape, **settings), build_cohort(None, **settings)
-    for _ in range(10):
-        replayed.advance(1)
-        written.advance(1)
-        assert replayed.points() == written.points()
-    assert same(replayed.state_dict(), written.state_dict())
-    assert (tape.rehearsals, tape.replays) == (6, 4)
-
-
 def test_a_resumed_cohort_records_anew(build_cohort):
     tape = Tape()
     through, resumed = build_cohort(), build_cohort(tape)

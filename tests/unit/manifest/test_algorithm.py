@@ -85,33 +85,3 @@ def test_values_that_cannot_be_are_refused(wrong):
 def test_an_undiscounted_horizon_and_one_step_mixing_are_values_like_others():
     algorithm = Algorithm(gamma=1.0, lam=0.0, precision="tf32")
     assert (algorithm.gamma, algorithm.lam, algorithm.precision) == (1.0, 0.0, Precision.TF32)
-
-
-def test_the_rates_of_what_starts_later_begin_to_fall_there():
-    algorithm = Algorithm(epochs=1_000, policy_starts=600, finetune_world_model=True)
-    rates = [algorithm.learning_rate(5e-4, epoch, algorithm.policy_starts) for epoch in (0, 600, 800, 1_000)]
-    assert rates[:2] == [5e-4, 5e-4]
-    assert rates[2:] == pytest.approx([(5e-4 + 1e-5) / 2, 1e-5])
-
-
-def test_slices_are_as_long_as_roll_outs_unless_told_otherwise():
-    assert (Algorithm(horizon=7).slice_horizon, Algorithm(horizon=7, model_horizon=3).slice_horizon) == (7, 3)
-
-
-@pytest.mark.parametrize(
-    ("settings", "problem"),
-    [
-        (
-            {"epochs": 5, "policy_starts": 5, "finetune_world_model": True},
-            "policy_starts: must be below epochs = 5, found 5",
-        ),
-        (
-            {"epochs": 5, "policy_starts": 2},
-            "policy_starts: must be 0 where finetune_world_model is false, found 2",
-        ),
-    ],
-)
-def test_policies_that_never_start_or_wait_for_nothing_are_refused(settings, problem):
-    with pytest.raises(ManifestError) as caught:
-        structure(settings, Algorithm, "phase.toml")
-    assert problem in str(caught.value)
