@@ -82,8 +82,8 @@ class WorldModel(Protocol):
 class Calibrated(Protocol):
     """What a world model may offer besides, if it scales observations: being told how they are spread.
 
-    The engine calls it once for each task, before a model that starts from drawn parameters takes its first step. What
-    it keeps belongs in buffers, so that it is saved with the parameters.
+    A run that trains a model from drawn parameters calls it once, for its own task, before the first step; nothing else
+    does. What it keeps belongs in buffers, so that it is saved with the parameters.
     """
 
     def calibrate(self, mean: Tensor, deviation: Tensor, task: int) -> None:
