@@ -148,7 +148,7 @@ def test_entries_that_stand_still_keep_their_scale(project: Path) -> None:
             return rows, rows, rows, rows
 
     model = Told()
-    calibrate([model], [Member(4, 1)], [Half()])  # type: ignore[list-item]
+    calibrate(model, Member(4, 1), Half())  # type: ignore[arg-type]
     mean, deviation, task = model.told
     assert mean.tolist() == pytest.approx([0, 3], abs=1e-5)
     assert deviation.tolist() == pytest.approx([3**-0.5, 1], abs=1e-3)
@@ -162,7 +162,9 @@ def test_a_model_of_observations_with_another_width_is_refused_in_one_line(
     _use_flow_model(project, latent_size=16)
     assert main(["run", "phase3", "--project", str(project), "--config", "baseline", "--threads", "1"]) != 0
 
-    assert "latent_size must be 24, the width of an observation" in capsys.readouterr().err
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("rephase: rephase-flow")
+    assert "the world-model 'flow' cannot be built: latent_size must be 24, the width of an observation" in last
 
 
 def _use_flow_model(project: Path, latent_size: int) -> None:

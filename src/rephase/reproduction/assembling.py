@@ -15,13 +15,7 @@ from rephase.environments import SPACES, find_task
 from rephase.manifest import Phase, Run
 from rephase.protocols import WorldModel
 from rephase.reproduction.composing import Composition, build_policy
-from rephase.reproduction.loading import (
-    calibrate,
-    load_start_states,
-    load_transitions,
-    load_world_model,
-    own_world_models,
-)
+from rephase.reproduction.loading import load_start_states, load_transitions, load_world_model, own_world_models
 
 __all__ = ["build_cohort"]
 
@@ -49,11 +43,9 @@ def build_cohort(
     models: WorldModel | list[WorldModel]
     experience: Mapping[int, Tensor] | Sequence[SliceSource]
     if algorithm.finetune_world_model:
-        models = own_world_models(phase, config, composition, inputs, [run.seed for run in runs])
         files = {phase.path_of(name): inputs[name] for name in use.transitions}
         experience = load_transitions(files, members, algorithm.variants.episode_sampling, algorithm.horizon)
-        if not use.world_model:
-            calibrate(models, members, experience)
+        models = own_world_models(phase, config, composition, inputs, members, experience)
         size = models[0].latent_size()
     else:
         models = load_world_model(composition, phase.path_of(use.world_model), inputs[use.world_model])

@@ -33,45 +33,51 @@ _STANDS_STILL = 1e-6
 
 
 def own_world_models(
-    phase: Phase, config: str, composition: Composition, inputs: Mapping[str, str], seeds: Sequence[int]
+    phase: Phase,
+    config: str,
+    composition: Composition,
+    inputs: Mapping[str, str],
+    members: Sequence[Member],
+    sources: Sequence[SliceSource],
 ) -> list[WorldModel]:
-    """One world model for each run of a config that trains it: its input's parameters, or drawn from the run's seed.
+    """One world model for each run of a config that trains it: its input's, or drawn by seed and calibrated.
 
     Args:
         phase: The phase.
         config: Name of the config.
         composition: Its parts.
         inputs: Digest of each input.
-        seeds: Seeds of the runs.
+        members: The runs.
+        sources: Each run's episodes.
 
     Raises:
         CheckpointError: The file's parameters are not the model's.
     """
     source = phase.manifest.configs[config].world_model
     if source:
-        return [load_world_model(composition, phase.path_of(source), inputs[source]) for _ in seeds]
+        return [load_world_model(composition, phase.path_of(source), inputs[source]) for _ in members]
     models = []
-    for seed in seeds:
+    for member, episodes in zip(members, sources, strict=True):
         model = build_world_model(composition.world_model, SPACES)
-        model.initialise(stream(seed, "world-model"))
+        model.initialise(stream(member.seed, "world-model"))
+        calibrate(model, member, episodes)
         models.append(model)
     return models
 
 
-def calibrate(models: Sequence[WorldModel], members: Sequence[Member], sources: Sequence[SliceSource]) -> None:
-    """Tell each model that wants to know it how the observations of its run's episodes are spread.
+def calibrate(model: WorldModel, member: Member, episodes: SliceSource) -> None:
+    """Tell a model that wants to know it how the observations of its run's episodes are spread.
 
     Args:
-        models: One world model a run.
-        members: The runs.
-        sources: Each run's episodes, of which 10,000 observations are drawn by a stream of their own.
+        model: The run's world model.
+        member: The run.
+        episodes: Its episodes, of which 10,000 observations are drawn by a stream of their own.
     """
-    for model, member, source in zip(models, members, sources, strict=True):
-        if isinstance(model, Calibrated):
-            observation = source.draw(_CALIBRATION_ROWS, 1, stream(member.seed, "calibration"))[0][0]
-            deviation = observation.std(0)
-            # Padding and what stands still are left as they are, not blown up.
-            model.calibrate(observation.mean(0), torch.where(deviation > _STANDS_STILL, deviation, 1.0), member.task)
+    if isinstance(model, Calibrated):
+        observation = episodes.draw(_CALIBRATION_ROWS, 1, stream(member.seed, "calibration"))[0][0]
+        deviation = observation.std(0)
+        # Padding and what stands still are left as they are, not blown up.
+        model.calibrate(observation.mean(0), torch.where(deviation > _STANDS_STILL, deviation, 1.0), member.task)
 
 
 def load_world_model(composition: Composition, path: Path, digest: str) -> WorldModel:
