@@ -134,7 +134,7 @@ def operating_characteristics(session: nox.Session) -> None:
     session.install("-c", "constraints.txt", ".")
     page = "docs/reference/operating-characteristics.md"
     action = "--write" if "--write" in session.posargs else "--check"
-    session.run("python", "-m", "rephase.reproduction.judging.characteristics_page", action, page)
+    session.run("python", "-m", "rephase.judging.characteristics_page", action, page)
 
 
 @nox.session(tags=["more"])

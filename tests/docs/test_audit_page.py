@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from rephase.judging.auditing import Standing, audit
 from rephase.manifest.outcomes import read_outcomes
-from rephase.reproduction.auditing import Standing, audit
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reference" / "audit.md").read_text(encoding="utf-8")

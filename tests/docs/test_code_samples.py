@@ -30,7 +30,7 @@ from rephase.reproduction.phases import open_phase
 
 NOT_CODE = {
     "CONTRIBUTING.md": "the floors of the code, which tests/architecture and import-linter hold",
-    "docs/explanation/verdicts.md": "formulas, which tests/unit/reproduction/judging checks",
+    "docs/explanation/verdicts.md": "formulas, which tests/unit/judging checks",
     "docs/how-to/run-on-a-cluster.md": "a listing of folders",
     "src/rephase/reproduction/storing.py": "a listing of folders",
     "src/rephase/reproduction/submissions.py": "a listing of folders",

@@ -11,8 +11,8 @@ from rephase.cli.options import add_folders, project_of
 from rephase.cli.rendering import emit
 
 if TYPE_CHECKING:
+    from rephase.judging.auditing import Finding
     from rephase.manifest.outcomes import RecordedOutcomes
-    from rephase.reproduction.auditing import Finding
 
 __all__ = ["configure", "run"]
 
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         0; with ``--strict`` 1 when a finding needs attention.
     """
-    from rephase.reproduction.auditing import audit
+    from rephase.judging.auditing import audit
 
     files = arguments.files or _logged(project_of(arguments))
     findings = audit(*(recorded for path in files for recorded in _read(path)))
@@ -58,8 +58,8 @@ def _logged(project: Path) -> list[Path]:
 
 
 def _read(path: Path) -> Sequence[RecordedOutcomes]:
+    from rephase.judging.auditing import read_log
     from rephase.manifest.outcomes import read_outcomes
-    from rephase.reproduction.auditing import read_log
 
     return [read_outcomes(path)] if path.suffix == ".json" else read_log(path)
 

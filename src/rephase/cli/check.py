@@ -9,8 +9,8 @@ from rephase.cli.options import add_phase, phase_of, store_of
 from rephase.cli.rendering import emit, table
 
 if TYPE_CHECKING:
+    from rephase.judging import PhaseVerdict
     from rephase.manifest import Phase
-    from rephase.reproduction.judging import PhaseVerdict
 
 __all__ = ["configure", "run"]
 
@@ -27,9 +27,9 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         0 reproduced, 1 deviates, 4 inconclusive, 5 invalid.
     """
+    from rephase.judging import verdict_text
+    from rephase.judging.tables import OUTCOME_COLUMNS, outcome_rows, summary_columns, summary_rows, titles
     from rephase.reproduction.checking import check_phase
-    from rephase.reproduction.judging import verdict_text
-    from rephase.reproduction.tables import OUTCOME_COLUMNS, outcome_rows, summary_columns, summary_rows, titles
 
     phase = phase_of(arguments)
     store = store_of(arguments, phase)

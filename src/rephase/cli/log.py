@@ -23,8 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         0.
     """
-    from rephase.reproduction.checking import own_outcomes
-    from rephase.reproduction.tables import (
+    from rephase.judging.tables import (
         OUTCOME_COLUMNS,
         markdown,
         outcome_rows,
@@ -32,6 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
         summary_rows,
         titles,
     )
+    from rephase.reproduction.checking import own_outcomes
 
     phase = phase_of(arguments)
     names = titles(phase)

@@ -27,8 +27,8 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if not arguments.phase:
         return _list(arguments)
+    from rephase.judging.tables import OUTCOME_COLUMNS, outcome_rows, titles
     from rephase.reproduction.checking import recorded_outcomes
-    from rephase.reproduction.tables import OUTCOME_COLUMNS, outcome_rows, titles
 
     phase = phase_of(arguments)
     path = phase.file.parent / phase.manifest.recorded

@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         0, or 1 when any quantity is outside its tolerance or could not be compared.
     """
-    from rephase.reproduction.vectors import check_folder
+    from rephase.vectors import check_folder
 
     checks = check_folder(arguments.folder, arguments.dtype, arguments.device)
     files: dict[str, list[Check]] = {}

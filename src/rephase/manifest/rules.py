@@ -1,7 +1,7 @@
 """The numbers a phase is judged by, as a manifest declares them before any run starts.
 
 They are part of the manifest's digest, so nobody can choose them after seeing a result. How they are used is written in
-`rephase.reproduction.judging`; nothing is judged here.
+`rephase.judging`; nothing is judged here.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from typing import Any
 
 from attrs import frozen
 
+from rephase.judging import Decision
 from rephase.manifest import Phase
-from rephase.reproduction.judging import Decision
 from rephase.reproduction.storing import Store
 
 __all__ = ["Condition", "badge_conditions", "badges_met"]

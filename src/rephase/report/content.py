@@ -13,15 +13,15 @@ from typing import Any
 from attrs import evolve, frozen
 
 from rephase.errors import InvalidRecord
+from rephase.judging import Breach, Decision, PhaseVerdict
+from rephase.judging.ablating import Ablation, ablation_of
+from rephase.judging.auditing import Finding, audit
+from rephase.judging.tables import titles
 from rephase.manifest import Phase, Run
 from rephase.manifest.outcomes import RecordedOutcomes, read_outcomes
 from rephase.manifest.record import Record
-from rephase.reproduction.ablating import Ablation, ablation_of
-from rephase.reproduction.auditing import Finding, audit
 from rephase.reproduction.checking import check_phase, recorded_outcomes
-from rephase.reproduction.judging import Breach, Decision, PhaseVerdict
 from rephase.reproduction.storing import Store
-from rephase.reproduction.tables import titles
 
 __all__ = ["Fact", "Missing", "Report", "gather"]
 

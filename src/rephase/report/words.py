@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from rephase.reproduction.judging import ClaimVerdict
+from rephase.judging import ClaimVerdict
 
 __all__ = ["claim_words", "moments", "number", "percent_words"]
 

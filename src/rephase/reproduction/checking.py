@@ -1,6 +1,6 @@
 """Checking a phase: its records against what the manifest and lock pin, then its outcomes against the recorded ones.
 
-Reads folders only and needs no torch. What is decided is decided by `rephase.reproduction.judging`.
+Reads folders only and needs no torch. What is decided is decided by `rephase.judging`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from attrs import evolve
 
 from rephase.errors import ManifestError, Problem, UsageError
+from rephase.judging import Breach, PhaseVerdict, check_pins, judge_phase, replay_of
 from rephase.manifest import Phase
 from rephase.manifest.files import displayed
 from rephase.manifest.hashing import file_digest
 from rephase.manifest.lock import Lock
 from rephase.manifest.outcomes import RecordedOutcomes, read_outcomes
 from rephase.manifest.record import Record
-from rephase.reproduction.judging import Breach, PhaseVerdict, check_pins, judge_phase, replay_of
 from rephase.reproduction.storing import Store
 
 __all__ = ["check_phase", "own_outcomes", "recorded_outcomes"]

@@ -1,6 +1,6 @@
 """Comparing two sets of outcomes cell by cell: phases, scales, variants of one, or configurations side by side.
 
-The statistics are those claims are judged by (`rephase.reproduction.judging.samples`): Welch's test, adjusted after
+The statistics are those claims are judged by (`rephase.judging.samples`): Welch's test, adjusted after
 Holm over all cells. Nothing is called better by its mean alone. Needs no torch; nothing is run or written.
 """
 
@@ -14,12 +14,12 @@ from typing import Any
 from attrs import evolve, frozen
 
 from rephase.errors import UsageError
+from rephase.judging.plain import plain
+from rephase.judging.samples import Welch, holm, is_measurable, sample, welch
 from rephase.manifest import Phase
 from rephase.manifest.outcomes import Outcome
 from rephase.manifest.rules import VerdictRules
 from rephase.reproduction.checking import own_outcomes
-from rephase.reproduction.judging.plain import plain
-from rephase.reproduction.judging.samples import Welch, holm, is_measurable, sample, welch
 from rephase.reproduction.storing import Store
 
 __all__ = ["Comparison", "Difference", "Side", "compare", "side_of"]

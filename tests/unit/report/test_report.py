@@ -5,10 +5,10 @@ from html.parser import HTMLParser
 import pytest
 from attrs import evolve
 
+from rephase.judging import replay_of
+from rephase.judging.ablating import Ablation, Switch
 from rephase.manifest.algorithm import Variant
 from rephase.report import gather, html_page, markdown_page
-from rephase.reproduction.ablating import Ablation, Switch
-from rephase.reproduction.judging import replay_of
 
 VOID = {"meta", "link", "br", "input", "img", "hr"}
 

@@ -10,11 +10,11 @@ import pytest
 
 from rephase.cli.main import main
 from rephase.errors import UsageError
+from rephase.judging import claims_of
+from rephase.judging.claims import judge_claims
 from rephase.manifest.outcomes import Outcome
 from rephase.manifest.rules import VerdictRules
 from rephase.reproduction.comparing import Difference, Side, compare
-from rephase.reproduction.judging import claims_of
-from rephase.reproduction.judging.claims import judge_claims
 
 ROOT = Path(__file__).parents[3]
 

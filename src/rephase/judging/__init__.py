@@ -1,0 +1,45 @@
+"""Judging a reproduced phase against recorded outcomes, as pure functions of values with known error rates.
+
+`judge_phase` is the door. What is judged and why is explained in ``docs/explanation/verdicts.md``; how often it is
+wrong is simulated by `characteristics` and published in ``docs/reference/operating-characteristics.md``.
+"""
+
+from __future__ import annotations
+
+from rephase.judging.aggregates import AggregateVerdict, judge_aggregates
+from rephase.judging.cells import Cell, CellVerdict, judge_cells
+from rephase.judging.claims import Claim, ClaimVerdict, claims_of, judge_claims
+from rephase.judging.decisions import EXIT_CODES, ClaimStatus, Decision
+from rephase.judging.extension import Extension, extension_of
+from rephase.judging.integrity import Breach, Run, check_outcomes, check_pins
+from rephase.judging.phase import PhaseVerdict, judge_phase
+from rephase.judging.replay import Divergence, Replay, compare_digests, replay_of
+from rephase.judging.words import verdict_text
+
+__all__ = [
+    "EXIT_CODES",
+    "AggregateVerdict",
+    "Breach",
+    "Cell",
+    "CellVerdict",
+    "Claim",
+    "ClaimStatus",
+    "ClaimVerdict",
+    "Decision",
+    "Divergence",
+    "Extension",
+    "PhaseVerdict",
+    "Replay",
+    "Run",
+    "check_outcomes",
+    "check_pins",
+    "claims_of",
+    "compare_digests",
+    "extension_of",
+    "judge_aggregates",
+    "judge_cells",
+    "judge_claims",
+    "judge_phase",
+    "replay_of",
+    "verdict_text",
+]

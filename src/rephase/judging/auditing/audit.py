@@ -1,0 +1,47 @@
+"""The audit: every check on every file of recorded outcomes, worst first."""
+
+from __future__ import annotations
+
+from rephase.judging.auditing.findings import Finding, Standing
+from rephase.judging.auditing.likeness import audit_duplicates, audit_sources
+from rephase.judging.auditing.runs import (
+    audit_completeness,
+    audit_hardware,
+    audit_indices,
+    audit_ranges,
+    audit_submissions,
+)
+from rephase.judging.auditing.statements import audit_claims, audit_second_evaluation
+from rephase.judging.auditing.summaries import audit_means, audit_spreads, audit_winners
+from rephase.manifest.outcomes import RecordedOutcomes
+
+__all__ = ["audit"]
+
+_CHECKS = (
+    audit_means,
+    audit_spreads,
+    audit_winners,
+    audit_claims,
+    audit_second_evaluation,
+    audit_sources,
+    audit_completeness,
+    audit_indices,
+    audit_hardware,
+    audit_submissions,
+    audit_ranges,
+)
+
+
+def audit(*recorded: RecordedOutcomes) -> tuple[Finding, ...]:
+    """Recompute everything recorded outcomes say about themselves.
+
+    Args:
+        recorded: One or more files' worth; duplicates are looked for across all of them.
+
+    Returns:
+        Findings that need attention first, then what agrees; within both in the order of files and checks.
+    """
+    found = [finding for one in recorded for check in _CHECKS for finding in check(one)]
+    found += audit_duplicates(recorded)
+    rank = {Standing.AGREES: 2, Standing.NOTE: 1}
+    return tuple(sorted(found, key=lambda finding: rank.get(finding.standing, 0)))

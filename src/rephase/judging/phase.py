@@ -1,0 +1,184 @@
+"""Judging a phase: integrity, replay, cells, aggregates and claims put together into one decision.
+
+A pure function of values: it reads no file, writes none and draws no random number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from rephase.judging.aggregates import AggregateVerdict, judge_aggregates
+from rephase.judging.cells import Cell, CellVerdict, judge_cells
+from rephase.judging.claims import Claim, ClaimVerdict, Seeds, claims_of, judge_claims
+from rephase.judging.decisions import EXIT_CODES, Decision
+from rephase.judging.extension import Extension, extension_of
+from rephase.judging.integrity import Breach, Run, broken_cells, check_outcomes
+from rephase.judging.plain import plain
+from rephase.judging.replay import Replay
+from rephase.manifest.outcomes import Outcome, RecordedOutcomes
+from rephase.manifest.rules import VerdictRules
+
+__all__ = ["PhaseVerdict", "judge_phase"]
+
+
+@frozen(kw_only=True)
+class PhaseVerdict:
+    """How a phase was judged, with everything the judgement rests on.
+
+    Args:
+        phase: Name of the phase.
+        scale: ``logged`` or ``embedded``.
+        source: Source of the outcomes it was judged against.
+        rules: The numbers it was judged by.
+        decision: PASS, FAIL, INCONCLUSIVE, INVALID or EXACT.
+        reason: One sentence saying why.
+        breaches: Integrity breaches; any makes the phase INVALID.
+        replay: Digest comparison; None when there was none.
+        cells: Every cell, by configuration and task.
+        aggregates: Every method's mean shift, by configuration.
+        claims: What the record says about methods against each other, judged apart; they decide nothing.
+        extension: The runs that would settle an INCONCLUSIVE phase; None where there is nothing to add.
+        notes: What a reader should know although it decides nothing, such as resumed runs.
+    """
+
+    phase: str
+    scale: str
+    source: str
+    rules: VerdictRules
+    decision: Decision
+    reason: str
+    breaches: tuple[Breach, ...] = ()
+    replay: Replay | None = None
+    cells: tuple[CellVerdict, ...] = ()
+    aggregates: tuple[AggregateVerdict, ...] = ()
+    claims: tuple[ClaimVerdict, ...] = ()
+    extension: Extension | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """Exit code of `rephase check`: 0 PASS or EXACT, 1 FAIL, 4 INCONCLUSIVE, 5 INVALID."""
+        return EXIT_CODES[self.decision]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as JSON values; what is not finite is null."""
+        tree: dict[str, Any] = plain(self)
+        return {**tree, "exit_code": self.exit_code}
+
+
+def judge_phase(
+    recorded: RecordedOutcomes,
+    reproduced: Sequence[Outcome],
+    rules: VerdictRules,
+    *,
+    runs: Iterable[Run] | None = None,
+    extension_seeds: Sequence[int] | None = None,
+    claims: Sequence[Claim] | None = None,
+    config_digests: Mapping[str, str] | None = None,
+    breaches: Sequence[Breach] = (),
+    replay: Replay | None = None,
+    notes: Sequence[str] = (),
+) -> PhaseVerdict:
+    """Judge a phase.
+
+    Args:
+        recorded: Recorded outcomes; only the rows of their own source count.
+        reproduced: Measured outcomes, one a run, in any order.
+        rules: The numbers to judge by, as the manifest declared them.
+        runs: Runs the manifest declares; None takes those that are recorded.
+        extension_seeds: Seeds declared beforehand for the one extension of an inconclusive phase; None takes the
+            usual ones up to six a cell.
+        claims: Claims to judge; None takes those the record makes.
+        config_digests: Digest of each method's resolved configuration, to bind names to what was run.
+        breaches: Integrity breaches found elsewhere, such as by `check_pins`.
+        replay: Digest comparison, where there was one.
+        notes: What a reader should know although it decides nothing.
+
+    Returns:
+        The verdict. Never raises for what the values are: what cannot be judged is INVALID or INCONCLUSIVE.
+    """
+    judged = recorded.judged
+    declared = set(runs) if runs is not None else {outcome.run for outcome in judged}
+    extra = extension_of(declared, extension_seeds)
+    if {outcome.run for outcome in reproduced} & set(extra.runs):
+        declared |= set(extra.runs)  # the extension is declared beforehand; once begun, all of it must be run
+    found = (*breaches, *check_outcomes(judged, reproduced, declared, config_digests))
+    broken = broken_cells(found)
+    cells = judge_cells(_values(judged), _values(reproduced), rules, broken)
+    aggregates = judge_aggregates(cells, rules)
+    decision, reason = _decide(found, replay, cells, aggregates)
+    stated = claims_of(recorded) if claims is None else tuple(claims)
+    seeds = _seeds(judged, broken), _seeds(reproduced, broken)
+    return PhaseVerdict(
+        phase=recorded.phase,
+        scale=recorded.scale,
+        source=recorded.source,
+        rules=rules,
+        decision=decision,
+        reason=reason,
+        breaches=found,
+        replay=replay,
+        cells=cells,
+        aggregates=aggregates,
+        claims=judge_claims(stated, *seeds),
+        extension=_remedy(decision, declared, extension_seeds),
+        notes=(*notes, *_epochs_differ(judged, reproduced)),
+    )
+
+
+def _decide(
+    breaches: Sequence[Breach],
+    replay: Replay | None,
+    cells: Sequence[CellVerdict],
+    aggregates: Sequence[AggregateVerdict],
+) -> tuple[Decision, str]:
+    failed = [f"{cell.config} on {cell.task}" for cell in cells if cell.decision is Decision.FAIL]
+    failed += [f"{one.config} over all tasks" for one in aggregates if one.decision is Decision.FAIL]
+    open_cells = [cell for cell in cells if cell.decision is not Decision.PASS]
+    if breaches:
+        count = f"{len(breaches)} integrity {'breach' if len(breaches) == 1 else 'breaches'}"
+        return Decision.INVALID, f"{count}, the first: {breaches[0]}"
+    if not cells:
+        return Decision.INVALID, "there is nothing to compare: no outcome on either side"
+    if any(cell.decision is Decision.INVALID for cell in cells):
+        first = next(cell for cell in cells if cell.decision is Decision.INVALID)
+        return Decision.INVALID, f"{first.config} on {first.task}: {first.reason}"
+    if replay is not None and replay.is_exact:
+        return Decision.EXACT, f"all {replay.compared} rolling digests are equal"
+    if failed:
+        return Decision.FAIL, f"a material shift was shown for {', '.join(failed)}"
+    if open_cells:
+        named = ", ".join(f"{cell.config} on {cell.task}" for cell in open_cells)
+        return Decision.INCONCLUSIVE, f"neither a shift nor its absence was shown for {named}"
+    return Decision.PASS, f"in all {len(cells)} cells a shift large enough to matter is excluded"
+
+
+def _epochs_differ(recorded: Sequence[Outcome], reproduced: Sequence[Outcome]) -> list[str]:
+    sides = [{outcome.epochs for outcome in side} - {None} for side in (recorded, reproduced)]
+    if not all(sides) or sides[0] == sides[1]:
+        return []
+    before, after = (" and ".join(f"{count:,}" for count in sorted(filter(None, side))) for side in sides)
+    return [f"the recorded runs had {before} epochs, the reproduced ones {after}: they are not the same experiment"]
+
+
+def _remedy(decision: Decision, declared: set[Run], extension_seeds: Sequence[int] | None) -> Extension | None:
+    extension = extension_of(declared, extension_seeds)
+    return extension if decision is Decision.INCONCLUSIVE and extension.runs else None
+
+
+def _values(outcomes: Sequence[Outcome]) -> dict[Cell, list[float]]:
+    values: dict[Cell, list[float]] = {}
+    for outcome in outcomes:
+        values.setdefault((outcome.config, outcome.task), []).append(outcome.reward)
+    return values
+
+
+def _seeds(outcomes: Sequence[Outcome], broken: Mapping[Cell, str]) -> Seeds:
+    seeds: dict[Cell, dict[int, float]] = {}
+    for outcome in outcomes:
+        if outcome.run[:2] not in broken:
+            seeds.setdefault(outcome.run[:2], {})[outcome.seed] = outcome.reward
+    return seeds

@@ -1,0 +1,53 @@
+from attrs import evolve
+
+from rephase.judging import Decision, compare_digests, judge_phase, replay_of, verdict_text
+from rephase.manifest.outcomes import Digest, Outcome, RecordedOutcomes
+from rephase.manifest.rules import VerdictRules
+
+EQUAL = {"one": {0: {"actor": "a", "critic": "b"}, 10: {"actor": "c"}}, "two": {0: {"actor": "d"}}}
+
+
+def outcome(config="baseline", seed=1, **digests):
+    kept = tuple(Digest(step=step, quantity="training", digest=digest) for step, digest in enumerate(digests.values()))
+    return Outcome(config=config, task="t", seed=seed, reward=10.0 * seed, digests=kept)
+
+
+def test_equal_digests_are_exact():
+    replay = compare_digests(EQUAL, EQUAL)
+    assert (replay.is_exact, replay.compared, replay.divergences) == (True, 4, ())
+
+
+def test_the_first_diverging_step_and_quantity_of_each_run_are_named():
+    other = {"one": {0: {"actor": "a", "critic": "x"}, 10: {"actor": "y"}}, "two": {0: {"actor": "d"}}}
+    (divergence,) = compare_digests(EQUAL, other).divergences
+    assert (divergence.run, divergence.step, divergence.quantity) == ("one", 0, "critic")
+    assert divergence.problem == "recorded b, reproduced x"
+
+
+def test_what_only_one_side_has_is_a_divergence():
+    fewer = {"one": EQUAL["one"]}
+    assert compare_digests(EQUAL, fewer).divergences[0].problem == "only the record has it"
+    assert compare_digests(fewer, EQUAL).divergences[0].problem == "only the reproduction has it"
+
+
+def test_nothing_to_compare_is_not_exact():
+    assert not compare_digests({}, {}).is_exact
+    assert replay_of([outcome()], [outcome()]) is None
+    assert replay_of([outcome(a="1")], [outcome()]) is None
+
+
+def test_runs_of_an_extension_are_left_out():
+    assert replay_of([outcome(a="1")], [outcome(a="1"), outcome(seed=2, a="9")]).is_exact
+
+
+def test_a_phase_whose_digests_are_equal_is_exact_and_one_bit_off_is_judged_by_its_values():
+    rows = [outcome(seed=seed, first="1", second=str(seed)) for seed in (1, 2, 3)]
+    recorded = RecordedOutcomes(phase="p", scale="embedded", source="x", outcomes=rows)
+
+    def judge(measured):
+        return judge_phase(recorded, measured, VerdictRules(), replay=replay_of(recorded.judged, measured))
+
+    assert judge(rows).decision is Decision.EXACT
+    off = [evolve(row, digests=(row.digests[0], evolve(row.digests[1], digest="other"))) for row in rows]
+    assert judge(off).decision is Decision.PASS
+    assert "  baseline/t/seed-1: first at step 1, training: recorded 1, reproduced other" in verdict_text(judge(off))
