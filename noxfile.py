@@ -112,6 +112,29 @@ def template(session: nox.Session) -> None:
     session.run("rephase", "plugins")
 
 
+@nox.session(tags=["more"])
+def wheels(session: nox.Session) -> None:
+    """Every distribution built and checked, then Phase 3 from the wheels alone in an empty folder (-- none: no run)."""
+    session.install("-c", "constraints.txt", *GROUPS["wheels"])
+    dist = ROOT / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    for source in (ROOT, *(ROOT / "plugins" / name for name in PLUGINS + OPTIONAL), ROOT / "reproductions"):
+        shutil.rmtree(source / "build", ignore_errors=True)
+        session.run("python", "-m", "build", "--no-isolation", "--outdir", str(dist), str(source), silent=True)
+    session.run("python", "-m", "twine", "check", "--strict", *sorted(str(path) for path in dist.iterdir()))
+    empty = Path(session.create_tmp()) / "empty"
+    shutil.rmtree(empty, ignore_errors=True)
+    session.install("-c", "constraints.txt", *_torch_index(), "torch")
+    session.install("-c", "constraints.txt", "--find-links", str(dist), "rephase-reproductions")
+    empty.mkdir()
+    session.cd(empty)
+    session.run("rephase", "show", "phase3")
+    if session.posargs != ["none"]:
+        session.run("rephase", "run", "phase3", env=_quiet())
+        session.run("rephase", "check", "phase3", success_codes=[0, INCONCLUSIVE])
+        session.run("rephase", "report", "phase3", env=_quiet())
+
+
 @nox.session(name="embedded-assets")
 def embedded_assets(session: nox.Session) -> None:
     """The shipped world model and its data, made again from nothing by the seeded recipe: up to two hours."""

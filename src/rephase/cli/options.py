@@ -47,7 +47,7 @@ def add_folders(parser: argparse.ArgumentParser) -> None:
 
 
 def project_of(arguments: argparse.Namespace) -> Path:
-    """The project's folder; in a container started outside a checkout, the one that came with the image."""
+    """The project's folder; outside a checkout, the one that came with the image or was installed."""
     from rephase.reproduction.phases import find_project
 
     if arguments.project:
@@ -55,8 +55,8 @@ def project_of(arguments: argparse.Namespace) -> Path:
     try:
         return find_project(Path.cwd())
     except UsageError:
-        if came_with_image := os.environ.get("REPHASE_PROJECT"):
-            return Path(came_with_image)
+        if shipped := _shipped_project():
+            return shipped
         raise
 
 
@@ -75,8 +75,8 @@ def runs_of(arguments: argparse.Namespace) -> Path:
     if told := os.environ.get("REPHASE_RUNS"):
         return Path(told)
     project = project_of(arguments)
-    # An image cannot be written to, so runs of the project in it are kept where the user stands.
-    return Path("runs") if str(project) == os.environ.get("REPHASE_PROJECT") else project / "runs"
+    # An image cannot be written to and site-packages should not be, so runs are kept where the user stands.
+    return Path("runs") if project == _shipped_project() else project / "runs"
 
 
 def store_of(arguments: argparse.Namespace, phase: Phase) -> Store:
@@ -84,3 +84,11 @@ def store_of(arguments: argparse.Namespace, phase: Phase) -> Store:
     from rephase.reproduction.storing import Store
 
     return Store(runs_of(arguments), phase)
+
+
+def _shipped_project() -> Path | None:
+    """The project that nobody checked out: the image's, or the installed distribution's."""
+    from rephase.reproduction.phases import installed_project
+
+    told = os.environ.get("REPHASE_PROJECT")
+    return Path(told) if told else installed_project()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 from rephase.environments.tasks import TASKS
@@ -10,9 +11,10 @@ from rephase.manifest import Phase, read_phase
 from rephase.manifest.files import displayed, unknown_name
 from rephase.manifest.schema import Scale
 
-__all__ = ["find_project", "known_phases", "open_phase"]
+__all__ = ["find_project", "installed_project", "known_phases", "open_phase"]
 
 _FOLDER = "reproductions"
+_PACKAGE = "rephase_reproductions"
 
 
 def find_project(start: Path) -> Path:
@@ -29,6 +31,15 @@ def find_project(start: Path) -> Path:
         where=str(start),
         remedy="change to a checkout of the project or give --project FOLDER",
     )
+
+
+def installed_project() -> Path | None:
+    """The folder that holds ``reproductions`` as the distribution of the phases laid it down, or None without it."""
+    spec = importlib.util.find_spec(_PACKAGE)
+    for place in (spec.submodule_search_locations or ()) if spec else ():
+        if (Path(place) / _FOLDER).is_dir():
+            return Path(place)
+    return None
 
 
 def known_phases(project: Path) -> dict[str, dict[str, Path]]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 from fakes.projects import make_project
 
+from rephase.cli.main import main
 from rephase.errors import ManifestError, UnknownName, UsageError
-from rephase.reproduction.phases import find_project, known_phases, open_phase
+from rephase.reproduction.phases import find_project, installed_project, known_phases, open_phase
 
 ROOT = Path(__file__).parents[3]
 
@@ -40,6 +45,49 @@ def test_a_folder_outside_any_project_is_told_what_to_do(tmp_path: Path) -> None
         f"{tmp_path}: no folder 'reproductions' here or above; "
         "change to a checkout of the project or give --project FOLDER"
     )
+
+
+def test_installed_phases_are_found_without_a_checkout(
+    tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = tmp_path / "site"
+    shutil.copytree(project / "reproductions", site / "rephase_reproductions" / "reproductions")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.delenv("REPHASE_PROJECT", raising=False)
+    monkeypatch.chdir(empty)
+    assert installed_project() is None
+    monkeypatch.syspath_prepend(site)
+
+    assert installed_project() == site / "rephase_reproductions"
+    assert main(["status", "phase3"]) == 0
+    assert main(["show", "phase3"]) == 0
+
+    assert "phase3" in capsys.readouterr().out
+    assert {path.name for path in empty.iterdir()} <= {"runs"}
+
+
+def test_the_distribution_of_the_phases_holds_what_the_manifests_name(tmp_path: Path) -> None:
+    source = tmp_path / "reproductions"
+    shutil.copytree(ROOT / "reproductions", source, ignore=shutil.ignore_patterns("build", "*.egg-info"))
+    script = (
+        "import os, sys\nfrom setuptools import build_meta\nos.chdir(sys.argv[1])\nbuild_meta.build_wheel(sys.argv[2])"
+    )
+    subprocess.run([sys.executable, "-c", script, source, tmp_path], check=True, capture_output=True)
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        wheel.extractall(tmp_path / "site")
+    laid_down = tmp_path / "site" / "rephase_reproductions"
+
+    assert known_phases(laid_down).keys() == known_phases(ROOT).keys()
+    for name, scales in known_phases(laid_down).items():
+        for scale in scales:
+            phase = open_phase(name, scale, laid_down)
+            original = open_phase(name, scale, ROOT)
+            assert phase.digest == original.digest
+            needed = [phase.path_of(each) for each in phase.manifest.inputs if original.path_of(each).is_file()]
+            recorded = original.file.parent / original.manifest.recorded
+            needed += [phase.file.parent / phase.manifest.recorded] if recorded.is_file() else []
+            assert [path for path in needed if not path.is_file()] == []
 
 
 def test_a_phase_is_a_folder_with_a_manifest_at_a_scale(tmp_path: Path) -> None:
