@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from rephase.cli.options import add_phase, phase_of, store_of
+from rephase.cli.options import add_expectation, add_phase, phase_of, store_of
 from rephase.cli.rendering import emit, table
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ __all__ = ["configure", "run"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_phase(parser)
+    add_expectation(parser)
     parser.add_argument("--extend", action="store_true", help="also list the runs an inconclusive phase may be given")
 
 

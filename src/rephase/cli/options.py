@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rephase.manifest import Phase
     from rephase.reproduction.storing import Store
 
-__all__ = ["add_folders", "add_phase", "phase_of", "project_of", "runs_of", "store_of"]
+__all__ = ["add_expectation", "add_folders", "add_phase", "phase_of", "project_of", "runs_of", "store_of"]
 
 
 def add_phase(parser: argparse.ArgumentParser, *, optional: bool = False, scale: str = "embedded") -> None:
@@ -34,6 +34,16 @@ def add_phase(parser: argparse.ArgumentParser, *, optional: bool = False, scale:
         "--scale", choices=["embedded", "logged"], default=scale, help=f"how large it is run (default: {scale})"
     )
     add_folders(parser)
+
+
+def add_expectation(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--expect-manifest``, by which a job says what was submitted; `phase_of` holds the phase against it."""
+    parser.add_argument(
+        "--expect-manifest",
+        default="",
+        metavar="DIGEST",
+        help="start nothing unless the manifest still has this digest (rephase submit writes it into its jobs)",
+    )
 
 
 def add_folders(parser: argparse.ArgumentParser) -> None:
@@ -62,10 +72,13 @@ def project_of(arguments: argparse.Namespace) -> Path:
 
 def phase_of(arguments: argparse.Namespace) -> Phase:
     """The phase asked for, read and checked."""
-    from rephase.reproduction.phases import open_phase
+    from rephase.reproduction.phases import open_phase, require_manifest
 
     is_path = arguments.phase.endswith(".toml")
-    return open_phase(arguments.phase, arguments.scale, Path() if is_path else project_of(arguments))
+    phase = open_phase(arguments.phase, arguments.scale, Path() if is_path else project_of(arguments))
+    if expected := getattr(arguments, "expect_manifest", ""):
+        require_manifest(phase, expected)
+    return phase
 
 
 def runs_of(arguments: argparse.Namespace) -> Path:

@@ -7,7 +7,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from rephase.cli.options import add_phase, phase_of, project_of, store_of
+from rephase.cli.options import add_expectation, add_phase, phase_of, project_of, store_of
 from rephase.cli.rendering import emit, tell
 from rephase.errors import UsageError
 
@@ -26,6 +26,10 @@ _SECONDS_BETWEEN_LINES = 5.0
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_phase(parser)
+    add_expectation(parser)
+    parser.add_argument(
+        "--expect-run", default="", metavar="LABEL", help="start nothing unless --index still stands for this run"
+    )
     parser.add_argument("--index", type=int, help="only this run of the job array, as the log counted them")
     parser.add_argument("--config", default="", help="only runs of this config")
     parser.add_argument("--task", default="", help="only runs of this task")
@@ -94,11 +98,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _chosen(arguments: argparse.Namespace, phase: Phase) -> tuple[Run, ...]:
+    from rephase.reproduction.phases import require_run
+
     if arguments.index is None:
+        if arguments.expect_run:
+            raise UsageError("--expect-run says what an index is", remedy="give --index too")
         return phase.select(arguments.config, arguments.task, arguments.seed, arguments.extend)
     if arguments.task or arguments.seed is not None:
         raise UsageError("--index already says which task and seed", remedy="leave out --task and --seed")
-    return (phase.run_at(arguments.index, arguments.config, arguments.extend),)
+    run = phase.run_at(arguments.index, arguments.config, arguments.extend)
+    if arguments.expect_run:
+        require_run(phase, arguments.index, run, arguments.expect_run)
+    return (run,)
 
 
 def _both(first: Callable[[Progress], None], second: Callable[[Progress], None]) -> Callable[[Progress], None]:

@@ -6,15 +6,16 @@ import importlib.util
 from pathlib import Path
 
 from rephase.environments.tasks import TASKS
-from rephase.errors import ManifestError, Problem, UnknownName, UsageError
-from rephase.manifest import Phase, read_phase
+from rephase.errors import InputMismatch, ManifestError, Problem, UnknownName, UsageError
+from rephase.manifest import Phase, Run, read_phase
 from rephase.manifest.files import displayed, unknown_name
 from rephase.manifest.schema import Scale
 
-__all__ = ["find_project", "installed_project", "known_phases", "open_phase"]
+__all__ = ["find_project", "installed_project", "known_phases", "open_phase", "require_manifest", "require_run"]
 
 _FOLDER = "reproductions"
 _PACKAGE = "rephase_reproductions"
+_SUBMIT_AGAIN = "put the manifest back as it was, or cancel these jobs and submit again"
 
 
 def find_project(start: Path) -> Path:
@@ -74,6 +75,44 @@ def open_phase(name: str, scale: str, project: Path) -> Phase:
     if scale not in phases[name]:
         raise UnknownName("scale", scale, list(phases[name]), where=name)
     return _with_known_tasks(read_phase(phases[name][scale]))
+
+
+def require_manifest(phase: Phase, expected: str) -> None:
+    """Refuse a phase that is not the one a job was submitted for.
+
+    Args:
+        phase: The phase as its files say now.
+        expected: Digest its manifest had when the job was submitted.
+
+    Raises:
+        InputMismatch: It is another one.
+    """
+    if phase.digest != expected:
+        raise InputMismatch(
+            f"the manifest is {phase.digest}, submitted was {expected}; nothing was run",
+            where=displayed(phase.file),
+            remedy=_SUBMIT_AGAIN,
+        )
+
+
+def require_run(phase: Phase, index: int, run: Run, expected: str) -> None:
+    """Refuse a run that is not the one its index stood for when the job was submitted.
+
+    Args:
+        phase: The phase as its files say now.
+        index: The index.
+        run: The run it stands for now.
+        expected: Label of the run it stood for.
+
+    Raises:
+        InputMismatch: It is another one.
+    """
+    if run.label != expected:
+        raise InputMismatch(
+            f"index {index} is now {run.label}, submitted was {expected}; nothing was run",
+            where=displayed(phase.file),
+            remedy=_SUBMIT_AGAIN,
+        )
 
 
 def _with_known_tasks(phase: Phase) -> Phase:

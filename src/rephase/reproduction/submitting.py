@@ -147,7 +147,7 @@ def plan(store: Store, order: Order, alive: Mapping[Run, JobState]) -> Plan:
         title=f"check of {phase.manifest.phase} at the {phase.manifest.scale} scale after its runs have ended",
         request=overridden(request, **_CHECK_REQUEST, partition=partition),
         container=container,
-        arguments=("check", *_phase_arguments(phase, order), *(("--extend",) if order.extended else ())),
+        arguments=("check", *_submitted(phase, order), *(("--extend",) if order.extended else ())),
         log_folder=store.folder / "logs",
     )
     return Plan(store=store, order=order, arrays=arrays, runs=runs, check=check, skipped=tuple(skipped))
@@ -257,9 +257,14 @@ def _phase_arguments(phase: Phase, order: Order) -> tuple[str, ...]:
     return (phase.manifest.phase, "--scale", scale, "--project", str(order.project), "--runs", str(order.runs))
 
 
+def _submitted(phase: Phase, order: Order) -> tuple[str, ...]:
+    """The phase as it is now: a job that starts when it is another one refuses."""
+    return (*_phase_arguments(phase, order), "--expect-manifest", phase.digest)
+
+
 def _run_arguments(phase: Phase, config: str, order: Order) -> tuple[str, ...]:
     extend = ("--extend",) if order.extended else ()
-    return ("run", *_phase_arguments(phase, order), "--config", config, *extend, *order.run_options)
+    return ("run", *_submitted(phase, order), "--config", config, *extend, *order.run_options)
 
 
 def _binds(phase: Phase, order: Order) -> tuple[Bind, ...]:

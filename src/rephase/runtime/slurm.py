@@ -1,8 +1,9 @@
 """The text of SLURM batch scripts: pure functions, nothing is submitted here (`rephase.runtime.queue` does that).
 
 A script is written to be read: which run each array index is, what is asked for, one ``apptainer run`` line, and what
-happens on signals. No value can break out of it: what goes into ``#SBATCH`` lines and comments must match a narrow
-pattern (`rephase.runtime.resources`, `_word`), everything else is quoted for the shell.
+happens on signals. A task tells ``rephase run`` which run its index was when it was submitted, so that an edited
+manifest starts nothing else in its place. No value can break out of it: what goes into ``#SBATCH`` lines and comments
+must match a narrow pattern (`rephase.runtime.resources`, `_word`), everything else is quoted for the shell.
 
 Signals. SLURM sends USR1 to the batch shell some minutes before the time is up; the shell only receives it while it
 waits, so the run is started with ``&`` and waited for, and told to stop with TERM. It writes its checkpoint and ends,
@@ -135,8 +136,7 @@ def array_script(job: ArrayJob) -> str:
     Returns:
         The text of the script.
     """
-    width = len(str(max(task.index for task in job.tasks)))
-    mapping = [f"#   {task.index:>{width}}  {task.label}" for task in job.tasks]
+    mapping = [f"    [{task.index}]={shlex.quote(task.label)}" for task in job.tasks]
     warning = min(job.warning, job.request.seconds // 2)
     directives = [
         *_directives(job.name, job.request, gpu=True),
@@ -150,10 +150,13 @@ def array_script(job: ArrayJob) -> str:
         [
             "#!/bin/bash",
             f"# {job.title}",
-            "# Index of a task and the run it is:",
-            *mapping,
             *(f"#SBATCH {directive}" for directive in directives),
             "set -u",
+            "",
+            "# Index of a task and the run it is; a manifest that means another run by then starts nothing.",
+            "runs=(",
+            *mapping,
+            ")",
             "",
             *_container_lines(job.container),
             _SIGNALS,
@@ -260,7 +263,7 @@ def _launch(container: Container, arguments: Sequence[str], *, index: bool) -> s
     options, told = rest[:at], rest[at + 1 :]
     if rest[at] != image:  # our own bug, never input
         raise RuntimeError("run_command no longer puts the image before the arguments")
-    tail = ' --index "$SLURM_ARRAY_TASK_ID"' if index else ""
+    tail = ' --index "$SLURM_ARRAY_TASK_ID" --expect-run "${runs[$SLURM_ARRAY_TASK_ID]}"' if index else ""
     return (
         f'{shlex.join(start)} ${{gpu[@]+"${{gpu[@]}}"}} {shlex.join(options)} \\\n    "$image" {shlex.join(told)}{tail}'
     )

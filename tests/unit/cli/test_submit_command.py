@@ -31,7 +31,7 @@ def test_a_dry_run_shows_every_script_and_leaves_nothing(
     assert told.count("#SBATCH --gres=gpu:L40S:1\n") == 2
     assert told.count("#SBATCH --array=0-3%2\n") == 2
     assert told.count("#SBATCH --time=01:30:00\n") == 2
-    assert "#   2  baseline/cheetah-run/seed-1\n" in told
+    assert "    [2]=baseline/cheetah-run/seed-1\n" in told
     assert told.endswith("nothing was submitted (--dry-run)\n")
     assert not (tmp_path / "runs").exists()
 
@@ -49,7 +49,7 @@ def test_run_options_reach_the_run(project: Path, tmp_path: Path, capsys: pytest
     more = ("--partition", "ice-gpu", "--run-options", "--threads 2 --extend", "--dry-run", "--json")
     assert main(words(project, tmp_path, *more)) == 0
     script = json.loads(capsys.readouterr().out)["scripts"]["baseline"]
-    assert '--config baseline --threads 2 --extend --index "$SLURM_ARRAY_TASK_ID" &\n' in script
+    assert '--config baseline --threads 2 --extend --index "$SLURM_ARRAY_TASK_ID" --expect-run ' in script
 
 
 def test_says_what_is_missing_or_wrong(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -93,7 +93,7 @@ def test_plans_one_array_for_each_config_with_the_indices_run_uses(store: Store,
     assert ready.skipped == ()
     assert ready.arrays["baseline"].arguments == (
         "run", "phase3", "--scale", "embedded", "--project", str(order.project), "--runs", str(order.runs),
-        "--config", "baseline",
+        "--expect-manifest", store.phase.digest, "--config", "baseline",
     )  # fmt: skip
     assert ready.check.arguments[:4] == ("check", "phase3", "--scale", "embedded")
     assert (ready.check.request.gpu, ready.check.request.cpus) == ("", 1)

@@ -140,7 +140,7 @@ def test_arguments_and_images_reach_the_program_as_they_are(word: str, tmp_path:
     done = run_script(array_script(job), tmp_path)
     assert done.returncode == 0, done.stderr
     words = told.read_text().split("\0")[:-1]
-    assert words[-5:] == [str(image), "run", word, "--index", "4"]
+    assert words[-7:] == [str(image), "run", word, "--index", "4", "--expect-run", RUNS[4]]
     assert "--nv" not in words
     assert not (tmp_path / "pwned").exists()
 

@@ -1,15 +1,5 @@
 #!/bin/bash
 # phase3 at scale logged, array baseline; written by rephase submit
-# Index of a task and the run it is:
-#   0  baseline/reacher-easy/seed-42
-#   1  baseline/reacher-easy/seed-123
-#   2  baseline/reacher-easy/seed-456
-#   3  baseline/walker-stand/seed-42
-#   4  baseline/walker-stand/seed-123
-#   5  baseline/walker-stand/seed-456
-#   6  baseline/cheetah-run/seed-42
-#   7  baseline/cheetah-run/seed-123
-#   8  baseline/cheetah-run/seed-456
 #SBATCH --job-name=rephase-phase3-logged-baseline
 #SBATCH --partition=ice-gpu
 #SBATCH --account=coc
@@ -25,6 +15,19 @@
 #SBATCH --signal=B:USR1@300
 #SBATCH --output=/scratch/runs/logs/%x-%A_%a.log
 set -u
+
+# Index of a task and the run it is; a manifest that means another run by then starts nothing.
+runs=(
+    [0]=baseline/reacher-easy/seed-42
+    [1]=baseline/reacher-easy/seed-123
+    [2]=baseline/reacher-easy/seed-456
+    [3]=baseline/walker-stand/seed-42
+    [4]=baseline/walker-stand/seed-123
+    [5]=baseline/walker-stand/seed-456
+    [6]=baseline/cheetah-run/seed-42
+    [7]=baseline/cheetah-run/seed-123
+    [8]=baseline/cheetah-run/seed-456
+)
 
 image=/scratch/images/rephase.sif
 digest=abababababababababababababababababababababababababababababababab
@@ -53,7 +56,7 @@ trap 'asked=USR1; kill -s TERM "$payload" 2>/dev/null' USR1
 trap 'asked=TERM' TERM
 
 apptainer run ${gpu[@]+"${gpu[@]}"} --cleanenv --no-home --no-mount cwd --pwd / --bind /scratch/clone:/scratch/clone:ro --bind /scratch/runs:/scratch/runs:rw \
-    "$image" run phase3 --scale logged --config baseline --index "$SLURM_ARRAY_TASK_ID" &
+    "$image" run phase3 --scale logged --config baseline --index "$SLURM_ARRAY_TASK_ID" --expect-run "${runs[$SLURM_ARRAY_TASK_ID]}" &
 payload=$!
 # A signal ends `wait` early, so wait until the run is really gone.
 while kill -0 "$payload" 2>/dev/null; do wait "$payload"; done
