@@ -37,7 +37,7 @@ NOT_CODE = {
 }
 """Files with a sample that is no code, and why."""
 
-RUN_HERE = {"audit", "derive", "doctor", "new-plugin", "plugins", "show", "status", "tasks"}
+RUN_HERE = {"audit", "completion", "derive", "doctor", "new-plugin", "plugins", "show", "status", "tasks"}
 RUN_ELSEWHERE = {
     "badge": "tests/unit/report/test_badges.py",
     "check": "tests/functional/test_phase_by_command.py",

@@ -18,7 +18,7 @@ To add a command:
            emit(arguments, {"index": index}, f"task {index}")
            return 0                                     # the exit code
 
-2. Add one line to `rephase.cli.commands.COMMANDS`.
+2. Add it to `rephase.cli.commands.COMMANDS`, with its group and an example.
 
 Commands about a phase start with `rephase.cli.options.add_phase`, which gives PHASE, ``--scale``, ``--project`` and
 ``--runs``, and read them with `rephase.cli.options.phase_of`. Raise `rephase.errors.RephaseError` subclasses for
@@ -36,16 +36,16 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from rephase.cli.commands import COMMANDS, Command
+from rephase.cli.commands import COMMANDS, GROUPS, Command
 from rephase.cli.rendering import complain, say, silence_broken_pipe, tell
 from rephase.errors import RephaseError, UnknownName, UsageError
 
-__all__ = ["main", "parser_of"]
+__all__ = ["main", "parser_of", "whole_parser"]
 
 _SIGINT = 2
 _EPILOG = (
-    "exit codes: 0 done or reproduced, 1 deviates, 2 bad usage or manifest, 3 cannot run here, 4 inconclusive, "
-    "5 invalid, 130 interrupted"
+    "exit codes: 0 done or reproduced, 1 deviates, 2 bad usage or manifest,\n"
+    "3 cannot run here, 4 inconclusive, 5 invalid, 130 interrupted"
 )
 
 
@@ -89,11 +89,29 @@ def parser_of(command: Command) -> argparse.ArgumentParser:
     Args:
         command: One of `rephase.cli.commands.COMMANDS`; its module is imported.
     """
-    parser = _Parser(prog=f"rephase {command.name}", description=command.summary, epilog=_EPILOG)
+    parser = _Parser(
+        prog=f"rephase {command.name}",
+        description=command.summary,
+        epilog=f"example: {command.example}\n\n{_EPILOG}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _configure(parser, command)
+    return parser
+
+
+def whole_parser() -> argparse.ArgumentParser:
+    """One parser with every command as a subcommand, for tools that read parsers; every command's module is imported."""
+    whole = _Parser(prog="rephase")
+    commands = whole.add_subparsers(metavar="COMMAND")
+    for command in COMMANDS:
+        _configure(commands.add_parser(command.name, help=command.summary, description=command.summary), command)
+    return whole
+
+
+def _configure(parser: argparse.ArgumentParser, command: Command) -> None:
     importlib.import_module(command.module).configure(parser)
     if not any("--json" in action.option_strings for action in parser._actions):
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    return parser
 
 
 def _dispatch(words: list[str]) -> int:
@@ -118,11 +136,15 @@ def _find(name: str) -> Command:
 
 
 def _overview() -> argparse.ArgumentParser:
-    lines = "\n".join(f"  {command.name:<14} {command.summary}" for command in COMMANDS)
+    blocks = []
+    for group in GROUPS:
+        lines = [f"  {command.name:<15} {command.summary}" for command in COMMANDS if command.group == group]
+        blocks.append("\n".join([f"{group}:", *lines]))
+    commands = "\n\n".join(blocks)
     return _Parser(
         prog="rephase",
         usage="rephase COMMAND [options]",
-        description=f"Re-run the phases of an experiment log and say whether they come back.\n\ncommands:\n{lines}",
+        description=f"Re-run the phases of an experiment log and say whether they come back.\n\n{commands}",
         epilog=_EPILOG + "\n'rephase COMMAND --help' explains one command; 'rephase --version' prints the version",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 import signal
+import subprocess
 import sys
 from types import ModuleType
 
@@ -42,15 +45,44 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert "4 inconclusive" in text
 
 
-@pytest.mark.parametrize("name", [one.name for one in commands.COMMANDS])
-def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([name, "--help"]) == 0
-    assert f"usage: rephase {name}" in capsys.readouterr().out
+@pytest.mark.parametrize("command", commands.COMMANDS, ids=lambda each: each.name)
+def test_every_command_explains_itself_by_an_example_that_parses(
+    command: commands.Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command.name, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert f"usage: rephase {command.name}" in text
+    assert f"example: {command.example}" in text
+
+    program, name, *words = shlex.split(command.example.partition(" > ")[0])
+    assert (program, name) == ("rephase", command.name)
+    frame.parser_of(command).parse_args(words)
+
+
+def test_every_command_is_in_a_group_and_every_group_has_one() -> None:
+    assert {command.group for command in commands.COMMANDS} == set(commands.GROUPS)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_completion_knows_every_command(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+
+    assert all(command.name in script for command in commands.COMMANDS)
+    assert "--episode-sampling" in script
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
+def test_the_completion_script_is_valid_bash(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["completion", "bash"])
+    script = capsys.readouterr().out
+
+    assert subprocess.run(["bash", "-n"], input=script, text=True, check=False).returncode == 0
 
 
 def test_nothing_asked_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
-    assert "commands:" in capsys.readouterr().out
+    assert "reproduce a phase:" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
