@@ -100,7 +100,7 @@ def parser_of(command: Command) -> argparse.ArgumentParser:
 
 
 def whole_parser() -> argparse.ArgumentParser:
-    """One parser with every command as a subcommand, for tools that read parsers; every command's module is imported."""
+    """One parser with every command as a subcommand, for tools that read parsers; imports every command's module."""
     whole = _Parser(prog="rephase")
     commands = whole.add_subparsers(metavar="COMMAND")
     for command in COMMANDS:
