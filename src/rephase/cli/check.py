@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Judge the phase.
 
     Returns:
-        0 reproduced, 1 deviates, 4 inconclusive, 5 invalid.
+        0 reproduced, 1 deviates, 3 nothing to judge yet, 4 inconclusive, 5 invalid.
     """
     from rephase.judging import verdict_text
     from rephase.judging.tables import OUTCOME_COLUMNS, outcome_rows, summary_columns, summary_rows, titles
@@ -48,7 +48,12 @@ def run(arguments: argparse.Namespace) -> int:
         "outcomes": [dict(zip(OUTCOME_COLUMNS, row, strict=True)) for row in rows],
         "summary": [dict(zip(columns, row, strict=True)) for row in summary],
     }
-    blocks = [about, table(OUTCOME_COLUMNS, rows, numbers=(2, 3, 4)), table(columns, summary), verdict_text(verdict)]
+    blocks = [
+        about,
+        table(OUTCOME_COLUMNS, rows, numbers=(2, 3, 4)),
+        table(columns, summary),
+        verdict_text(verdict, titles(phase)),
+    ]
     if arguments.extend:
         blocks.append(_extension(verdict, phase))
     emit(arguments, data, "\n\n".join(blocks))

@@ -11,13 +11,15 @@ from rephase.judging.cells import Cell, CellVerdict, judge_cells
 from rephase.judging.claims import Claim, ClaimVerdict, claims_of, judge_claims
 from rephase.judging.decisions import EXIT_CODES, ClaimStatus, Decision
 from rephase.judging.extension import Extension, extension_of
-from rephase.judging.integrity import Breach, Run, check_outcomes, check_pins
+from rephase.judging.integrity import SUITE_RETURNS, Breach, Run, check_outcomes, check_pins, missing_runs
+from rephase.judging.noise import episode_noise
 from rephase.judging.phase import PhaseVerdict, judge_phase
 from rephase.judging.replay import Divergence, Replay, compare_digests, replay_of
 from rephase.judging.words import verdict_text
 
 __all__ = [
     "EXIT_CODES",
+    "SUITE_RETURNS",
     "AggregateVerdict",
     "Breach",
     "Cell",
@@ -35,11 +37,13 @@ __all__ = [
     "check_pins",
     "claims_of",
     "compare_digests",
+    "episode_noise",
     "extension_of",
     "judge_aggregates",
     "judge_cells",
     "judge_claims",
     "judge_phase",
+    "missing_runs",
     "replay_of",
     "verdict_text",
 ]

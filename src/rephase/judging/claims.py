@@ -53,7 +53,7 @@ class ClaimVerdict:
         claim: The claim.
         record: Test on the recorded values; None below two seeds a side.
         reproduction: Test on the reproduced values; None below two seeds a side.
-        p_holm: p-value of the reproduction, Holm-adjusted over all claims of the phase; 1 where there is no test.
+        p_holm: p-value of the reproduction, Holm-adjusted over all claims of the phase; NaN where there is no test.
         gap: Reproduced mean of the better less that of the worse, in points; NaN where one is missing.
         percent_of_worse: The gap in percent of the mean of `claim.worse`; None where that is not above 0.
         percent_of_better: The gap in percent of the mean of `claim.better`; None where that is not above 0.
@@ -72,12 +72,13 @@ class ClaimVerdict:
     reason: str
 
 
-def claims_of(recorded: RecordedOutcomes) -> tuple[Claim, ...]:
+def claims_of(recorded: RecordedOutcomes, floor: float = 0.0) -> tuple[Claim, ...]:
     """Return the claims a record makes.
 
     Args:
         recorded: Recorded outcomes; the stated winners of its summary are its claims. Without a summary, every pair of
-            configurations with different recorded means on a task gives one, marked as not stated.
+            configurations whose recorded means on a task differ by the floor or more gives one, marked as not stated.
+        floor: Lead under which two configurations are tied, in points.
 
     Returns:
         The claims, by task and configurations.
@@ -93,32 +94,35 @@ def claims_of(recorded: RecordedOutcomes) -> tuple[Claim, ...]:
                 task=row.task, better=row.winner, worse=worse, percentage=row.percentage
             )
     if not recorded.summary:
-        for claim in _signs(recorded, configs):
+        for claim in _signs(recorded, configs, floor):
             claims[claim.task, claim.better, claim.worse] = claim
     return tuple(claims[key] for key in sorted(claims))
 
 
-def judge_claims(claims: Sequence[Claim], recorded: Seeds, reproduced: Seeds) -> tuple[ClaimVerdict, ...]:
+def judge_claims(
+    claims: Sequence[Claim], recorded: Seeds, reproduced: Seeds, floor: float = 0.0
+) -> tuple[ClaimVerdict, ...]:
     """Judge claims by the reproduced values.
 
     Args:
         claims: The claims of a phase, which are one family for Holm's adjustment.
         recorded: Recorded mean return of every seed of every cell.
         reproduced: Reproduced ones.
+        floor: Lead under which two configurations are tied, in points: such a lead establishes nothing.
 
     Returns:
         One verdict a claim, in the given order.
     """
     tests = [_test(claim, reproduced) for claim in claims]
-    tested = [index for index, test in enumerate(tests) if test is not None]
+    tested = [index for index, test in enumerate(tests) if test is not None and test.is_test]
     adjusted = dict(zip(tested, holm([_p(tests[index]) for index in tested]), strict=True))
     return tuple(
-        _judge(claim, _test(claim, recorded), tests[index], adjusted.get(index, 1.0), recorded, reproduced)
+        _judge(claim, _test(claim, recorded), tests[index], adjusted.get(index, math.nan), recorded, reproduced, floor)
         for index, claim in enumerate(claims)
     )
 
 
-def _signs(recorded: RecordedOutcomes, configs: Sequence[str]) -> list[Claim]:
+def _signs(recorded: RecordedOutcomes, configs: Sequence[str], floor: float) -> list[Claim]:
     means: dict[Cell, float] = {}
     for config in configs:
         for task in {outcome.task for outcome in recorded.judged}:
@@ -131,7 +135,7 @@ def _signs(recorded: RecordedOutcomes, configs: Sequence[str]) -> list[Claim]:
         for index, first in enumerate(configs):
             for second in configs[index + 1 :]:
                 a, b = means[first, task], means[second, task]
-                if a > b or b > a:  # neither holds for equal means or where one is missing
+                if a != b and abs(a - b) >= floor:  # does not hold where one is missing
                     better, worse = (first, second) if a > b else (second, first)
                     claims.append(Claim(task=task, better=better, worse=worse, stated=False))
     return claims
@@ -153,22 +157,31 @@ def _p(test: Welch | None) -> float:
 
 
 def _judge(
-    claim: Claim, record: Welch | None, reproduction: Welch | None, p: float, recorded: Seeds, reproduced: Seeds
+    claim: Claim,
+    record: Welch | None,
+    reproduction: Welch | None,
+    p: float,
+    recorded: Seeds,
+    reproduced: Seeds,
+    floor: float,
 ) -> ClaimVerdict:
     before = _gap(claim, recorded)
     after = _gap(claim, reproduced)
-    shown = reproduction is not None and p < _LEVEL
+    shown = p < _LEVEL  # not where there is no test
+    chance = "no test" if math.isnan(p) else f"p = {p:.3g}"
     if math.isnan(after) or math.isnan(before):
         missing = "reproduction" if math.isnan(after) else "record"
         status, reason = ClaimStatus.NOT_ESTABLISHED, f"the {missing} has no outcome for one of the two"
     elif shown and after < 0:
-        status, reason = ClaimStatus.CONTRADICTED, f"the reproduction shows the opposite (p = {p:.3g})"
+        status, reason = ClaimStatus.CONTRADICTED, f"the reproduction shows the opposite ({chance})"
+    elif abs(after) < floor:
+        status, reason = ClaimStatus.NOT_ESTABLISHED, f"a lead of {after:+.1f} points is a tie ({chance})"
     elif shown and after > 0 and before > 0:
-        status, reason = ClaimStatus.ESTABLISHED, f"shown by the reproduction (p = {p:.3g})"
+        status, reason = ClaimStatus.ESTABLISHED, f"shown by the reproduction ({chance})"
     elif after > 0 and before > 0:
-        status, reason = ClaimStatus.DIRECTION_ONLY, f"same direction, not more than chance allows (p = {p:.3g})"
+        status, reason = ClaimStatus.DIRECTION_ONLY, f"same direction, not shown to be more than chance ({chance})"
     else:
-        status, reason = ClaimStatus.NOT_ESTABLISHED, f"record and reproduction point apart (p = {p:.3g})"
+        status, reason = ClaimStatus.NOT_ESTABLISHED, f"record and reproduction point apart ({chance})"
     means = [
         sample(list(_values(reproduced, config, claim.task).values())).mean for config in (claim.worse, claim.better)
     ]

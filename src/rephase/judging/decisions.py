@@ -11,15 +11,17 @@ class Decision(StrEnum):
     """How a cell, an aggregate or a phase was judged."""
 
     EXACT = "EXACT"
-    """Every rolling digest is equal: the same computation, bit for bit."""
+    """Every digest and return of every judged run is equal: the same computation, bit for bit."""
     PASS = "PASS"
-    """A shift large enough to matter is excluded."""
+    """No shift was shown, and what is left open is bounded by the margin and named."""
     FAIL = "FAIL"
-    """A material shift was shown."""
+    """A material shift, or a collapse of runs, was shown."""
     INCONCLUSIVE = "INCONCLUSIVE"
-    """Neither was shown: too few seeds for their spread."""
+    """Neither was shown: too few seeds for their spread, or a spread that is not the recorded one."""
     INVALID = "INVALID"
     """What was run is not what was declared, so its figures judge nothing."""
+    NOTHING = "NOTHING TO JUDGE YET"
+    """Runs are still to be done, or nothing but the recorded runs themselves is there."""
 
 
 class ClaimStatus(StrEnum):
@@ -41,5 +43,6 @@ EXIT_CODES = {
     Decision.FAIL: 1,
     Decision.INCONCLUSIVE: 4,
     Decision.INVALID: 5,
+    Decision.NOTHING: 3,
 }
-"""Exit code of `rephase check` for each decision about a phase; 2 and 3 belong to errors."""
+"""Exit code of `rephase check` for each decision about a phase; 2 is a bad manifest or usage."""

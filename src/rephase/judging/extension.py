@@ -11,9 +11,11 @@ from collections.abc import Iterable, Sequence
 from attrs import frozen
 
 from rephase.judging.integrity import Run
-from rephase.manifest.rules import SEEDS_FOR_K_LARGE
 
-__all__ = ["FRESH_SEEDS", "Extension", "extension_of"]
+__all__ = ["EXTENDED_SEEDS", "FRESH_SEEDS", "Extension", "extension_of"]
+
+EXTENDED_SEEDS = 6
+"""Seeds a cell that an extension completes to where the manifest does not say which."""
 
 FRESH_SEEDS = (789, 1011, 1213, 1415, 1617, 1819)
 """Seeds an extension takes where the manifest names none, in this order, leaving out those already declared."""
@@ -50,6 +52,6 @@ def extension_of(declared: Iterable[Run], fresh_seeds: Sequence[int] | None = No
     fresh = [seed for seed in (FRESH_SEEDS if fresh_seeds is None else fresh_seeds) if seed not in used]
     runs = []
     for cell, seeds in sorted(cells.items()):
-        count = len(fresh) if fresh_seeds is not None else max(0, SEEDS_FOR_K_LARGE - len(seeds))
+        count = len(fresh) if fresh_seeds is not None else max(0, EXTENDED_SEEDS - len(seeds))
         runs += [(*cell, seed) for seed in fresh[:count]]
     return Extension(seeds=tuple(sorted({run[2] for run in runs})), runs=tuple(runs))

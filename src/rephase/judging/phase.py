@@ -5,17 +5,19 @@ A pure function of values: it reads no file, writes none and draws no random num
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from rephase.judging.aggregates import AggregateVerdict, judge_aggregates
 from rephase.judging.cells import Cell, CellVerdict, judge_cells
 from rephase.judging.claims import Claim, ClaimVerdict, Seeds, claims_of, judge_claims
 from rephase.judging.decisions import EXIT_CODES, Decision
 from rephase.judging.extension import Extension, extension_of
-from rephase.judging.integrity import Breach, Run, broken_cells, check_outcomes
+from rephase.judging.integrity import SUITE_RETURNS, Breach, Run, broken_cells, check_outcomes, missing_runs
+from rephase.judging.noise import noise_by_cell
 from rephase.judging.plain import plain
 from rephase.judging.replay import Replay
 from rephase.manifest.outcomes import Outcome, RecordedOutcomes
@@ -33,14 +35,15 @@ class PhaseVerdict:
         scale: ``logged`` or ``embedded``.
         source: Source of the outcomes it was judged against.
         rules: The numbers it was judged by.
-        decision: PASS, FAIL, INCONCLUSIVE, INVALID or EXACT.
+        decision: PASS, FAIL, INCONCLUSIVE, INVALID, EXACT or NOTHING TO JUDGE YET.
         reason: One sentence saying why.
         breaches: Integrity breaches; any makes the phase INVALID.
         replay: Digest comparison; None when there was none.
-        cells: Every cell, by configuration and task.
+        cells: Every cell, in the order of the declared runs.
         aggregates: Every method's mean shift, by configuration.
         claims: What the record says about methods against each other, judged apart; they decide nothing.
         extension: The runs that would settle an INCONCLUSIVE phase; None where there is nothing to add.
+        missing: Declared runs that are still to be done.
         notes: What a reader should know although it decides nothing, such as resumed runs.
     """
 
@@ -56,11 +59,12 @@ class PhaseVerdict:
     aggregates: tuple[AggregateVerdict, ...] = ()
     claims: tuple[ClaimVerdict, ...] = ()
     extension: Extension | None = None
+    missing: tuple[Run, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
-        """Exit code of `rephase check`: 0 PASS or EXACT, 1 FAIL, 4 INCONCLUSIVE, 5 INVALID."""
+        """Exit code of `rephase check`: 0 PASS or EXACT, 1 FAIL, 3 nothing to judge, 4 INCONCLUSIVE, 5 INVALID."""
         return EXIT_CODES[self.decision]
 
     def to_json(self) -> dict[str, Any]:
@@ -81,6 +85,8 @@ def judge_phase(
     breaches: Sequence[Breach] = (),
     replay: Replay | None = None,
     notes: Sequence[str] = (),
+    returns: tuple[float, float] | None = SUITE_RETURNS,
+    nothing: str = "",
 ) -> PhaseVerdict:
     """Judge a phase.
 
@@ -96,21 +102,28 @@ def judge_phase(
         breaches: Integrity breaches found elsewhere, such as by `check_pins`.
         replay: Digest comparison, where there was one.
         notes: What a reader should know although it decides nothing.
+        returns: Lowest and highest return there can be; None for any finite number.
+        nothing: Why there is nothing to judge, such as runs the record was made from; empty where there may be.
 
     Returns:
         The verdict. Never raises for what the values are: what cannot be judged is INVALID or INCONCLUSIVE.
     """
     judged = recorded.judged
-    declared = set(runs) if runs is not None else {outcome.run for outcome in judged}
+    named = list(dict.fromkeys(runs)) if runs is not None else sorted({outcome.run for outcome in judged})
+    declared = set(named)
     extra = extension_of(declared, extension_seeds)
     if {outcome.run for outcome in reproduced} & set(extra.runs):
         declared |= set(extra.runs)  # the extension is declared beforehand; once begun, all of it must be run
-    found = (*breaches, *check_outcomes(judged, reproduced, declared, config_digests))
+    found = (*breaches, *check_outcomes(judged, reproduced, declared, config_digests, returns))
     broken = broken_cells(found)
-    cells = judge_cells(_values(judged), _values(reproduced), rules, broken)
+    order = [run[:2] for run in named]
+    cells = judge_cells(_values(judged), _values(reproduced), rules, broken, order) if reproduced else ()
+    noise = noise_by_cell(judged, reproduced)
+    cells = tuple(evolve(cell, noise=noise.get((cell.config, cell.task), math.nan)) for cell in cells)
     aggregates = judge_aggregates(cells, rules)
-    decision, reason = _decide(found, replay, cells, aggregates)
-    stated = claims_of(recorded) if claims is None else tuple(claims)
+    missing = missing_runs(declared, reproduced)
+    decision, reason = _decide(found, replay, cells, aggregates, nothing or _still_to_do(missing, declared, judged))
+    stated = claims_of(recorded, rules.floor) if claims is None else tuple(claims)
     seeds = _seeds(judged, broken), _seeds(reproduced, broken)
     return PhaseVerdict(
         phase=recorded.phase,
@@ -123,10 +136,21 @@ def judge_phase(
         replay=replay,
         cells=cells,
         aggregates=aggregates,
-        claims=judge_claims(stated, *seeds),
+        claims=judge_claims(stated, *seeds, rules.floor) if reproduced else (),
         extension=_remedy(decision, declared, extension_seeds),
-        notes=(*notes, *_epochs_differ(judged, reproduced)),
+        missing=missing,
+        notes=(*notes, *_epochs_differ(judged, reproduced), *_noisy(cells)),
     )
+
+
+def _still_to_do(missing: Sequence[Run], declared: set[Run], recorded: Sequence[Outcome]) -> str:
+    if not recorded or not missing:
+        return ""
+    if len(missing) == len(declared):
+        return "no run is complete"
+    done = f"{len(declared) - len(missing)} of {len(declared)} runs are complete"
+    named = ", ".join(f"{config}/{task}/seed {seed}" for config, task, seed in missing[:3])
+    return f"{done}; still to do: {named}{' and others' if len(missing) > 3 else ''}"
 
 
 def _decide(
@@ -134,26 +158,55 @@ def _decide(
     replay: Replay | None,
     cells: Sequence[CellVerdict],
     aggregates: Sequence[AggregateVerdict],
+    nothing: str,
 ) -> tuple[Decision, str]:
-    failed = [f"{cell.config} on {cell.task}" for cell in cells if cell.decision is Decision.FAIL]
+    failed = [_named(cell) for cell in cells if cell.decision is Decision.FAIL]
     failed += [f"{one.config} over all tasks" for one in aggregates if one.decision is Decision.FAIL]
     open_cells = [cell for cell in cells if cell.decision is not Decision.PASS]
     if breaches:
         count = f"{len(breaches)} integrity {'breach' if len(breaches) == 1 else 'breaches'}"
         return Decision.INVALID, f"{count}, the first: {breaches[0]}"
+    if nothing:
+        return Decision.NOTHING, nothing
     if not cells:
         return Decision.INVALID, "there is nothing to compare: no outcome on either side"
     if any(cell.decision is Decision.INVALID for cell in cells):
         first = next(cell for cell in cells if cell.decision is Decision.INVALID)
-        return Decision.INVALID, f"{first.config} on {first.task}: {first.reason}"
-    if replay is not None and replay.is_exact:
-        return Decision.EXACT, f"all {replay.compared} rolling digests are equal"
+        return Decision.INVALID, f"{_named(first)}: {first.reason}"
     if failed:
         return Decision.FAIL, f"a material shift was shown for {', '.join(failed)}"
+    if replay is not None and replay.is_exact:
+        return Decision.EXACT, f"all {replay.compared} digests and all returns are equal, to the bit"
     if open_cells:
-        named = ", ".join(f"{cell.config} on {cell.task}" for cell in open_cells)
+        named = ", ".join(f"{_named(cell)} ({cell.reason})" for cell in open_cells)
         return Decision.INCONCLUSIVE, f"neither a shift nor its absence was shown for {named}"
-    return Decision.PASS, f"in all {len(cells)} cells a shift large enough to matter is excluded"
+    return Decision.PASS, _left_open(cells)
+
+
+def _left_open(cells: Sequence[CellVerdict]) -> str:
+    """What a PASS does not exclude, in the cell where that is most."""
+    widest = max(cells, key=lambda cell: cell.upper)
+    share = "" if widest.upper_percent is None else f" ({widest.upper_percent:.0f}% of its mean)"
+    count = f"{len(cells)} {'cell' if len(cells) == 1 else 'cells'}"
+    points = math.ceil(round(widest.upper, 6))
+    return f"no shift shown in {count}; shifts of up to {points} points{share} on {_named(widest)} are left open"
+
+
+def _named(cell: CellVerdict) -> str:
+    return f"{cell.config}/{cell.task}"
+
+
+def _noisy(cells: Sequence[CellVerdict]) -> list[str]:
+    """Cells whose seeds spread less than their episodes alone would make them."""
+    named = [
+        f"{_named(cell)} ({cell.pooled_sd:.1f} points, episodes alone {cell.noise:.1f})"
+        for cell in cells
+        if cell.is_judged and cell.pooled_sd < cell.noise
+    ]
+    if not named:
+        return []
+    remedy = "their spread is luck, and more episodes would tell"
+    return [f"seeds spread less than their episodes alone would make them: {', '.join(named)}; {remedy}"]
 
 
 def _epochs_differ(recorded: Sequence[Outcome], reproduced: Sequence[Outcome]) -> list[str]:

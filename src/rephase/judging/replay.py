@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from rephase.manifest.outcomes import Outcome
 
@@ -25,13 +25,17 @@ class Divergence:
         run: Name of the run.
         step: Step (epoch) of the digest.
         quantity: What was digested, such as ``actor``.
-        problem: How they differ there.
+        problem: How they differ there, in words for people.
+        recorded: Digest of the recorded execution; empty where it has none.
+        reproduced: Digest of the reproduction.
     """
 
     run: str
     step: int
     quantity: str
     problem: str
+    recorded: str = ""
+    reproduced: str = ""
 
 
 @frozen(kw_only=True)
@@ -41,15 +45,17 @@ class Replay:
     Args:
         compared: Digests that stand on both sides.
         divergences: First divergence of every run that has one, by run.
+        uncovered: Reproduced runs that lack digests on one side or the other, so that nothing says what they computed.
     """
 
     compared: int
     divergences: tuple[Divergence, ...]
+    uncovered: tuple[str, ...] = ()
 
     @property
     def is_exact(self) -> bool:
-        """Whether there was something to compare and all of it was equal."""
-        return self.compared > 0 and not self.divergences
+        """Whether every judged run could be compared and all of it was equal."""
+        return self.compared > 0 and not self.divergences and not self.uncovered
 
 
 def compare_digests(recorded: Digests, reproduced: Digests) -> Replay:
@@ -72,40 +78,69 @@ def compare_digests(recorded: Digests, reproduced: Digests) -> Replay:
             compared += len(set(before) & set(after))
             for quantity in sorted({*before, *after}):
                 if first is None and before.get(quantity) != after.get(quantity):
-                    problem = _difference(before.get(quantity), after.get(quantity))
-                    first = Divergence(run=run, step=step, quantity=quantity, problem=problem)
+                    first = _divergence(run, step, quantity, before.get(quantity, ""), after.get(quantity, ""))
         if first is not None:
             divergences.append(first)
     return Replay(compared=compared, divergences=tuple(divergences))
 
 
 def replay_of(recorded: Sequence[Outcome], reproduced: Sequence[Outcome]) -> Replay | None:
-    """Compare the digests that recorded and reproduced outcomes carry.
+    """Compare the digests and returns that recorded and reproduced outcomes carry.
 
     Args:
-        recorded: Recorded outcomes.
-        reproduced: Reproduced ones; runs that are not recorded, such as an extension's, are left out.
+        recorded: Recorded outcomes; runs that were not reproduced are left out.
+        reproduced: Reproduced ones, every one of which has to be covered for the replay to be exact.
 
     Returns:
         The comparison; None where one of the sides carries no digest at all.
     """
     before, after = _digests(recorded), _digests(reproduced)
-    after = {run: steps for run, steps in after.items() if run in before}
-    return compare_digests(before, after) if before and after else None
+    if not before or not after:
+        return None
+    shared = set(before) & set(after)
+    found = compare_digests(
+        {run: steps for run, steps in before.items() if run in shared},
+        {run: steps for run, steps in after.items() if run in shared},
+    )
+    diverged = {one.run for one in found.divergences}
+    rows = {_label(outcome): outcome for outcome in recorded}
+    others = [
+        one for row in reproduced if _label(row) not in diverged for one in _returns_differ(rows.get(_label(row)), row)
+    ]
+    return evolve(
+        found,
+        divergences=tuple(sorted((*found.divergences, *others), key=lambda one: one.run)),
+        uncovered=tuple(sorted({_label(row) for row in reproduced} - shared)),
+    )
+
+
+def _returns_differ(before: Outcome | None, after: Outcome) -> list[Divergence]:
+    """The first of a run's returns that is not the recorded one, whatever its digests say."""
+    if before is None:
+        return []
+    for name in ("reward", "episode_returns", "plan_reward", "plan_episode_returns"):
+        if getattr(before, name) != getattr(after, name):
+            words = name.replace("_", " ")
+            problem = f"the recorded {words} and the reproduced one differ although the digests may be equal"
+            return [Divergence(run=_label(after), step=after.epochs or 0, quantity=words, problem=problem)]
+    return []
+
+
+def _label(outcome: Outcome) -> str:
+    return f"{outcome.config}/{outcome.task}/seed-{outcome.seed}"
 
 
 def _digests(outcomes: Sequence[Outcome]) -> dict[str, dict[int, dict[str, str]]]:
     found: dict[str, dict[int, dict[str, str]]] = {}
     for outcome in outcomes:
         for one in outcome.digests:
-            run = f"{outcome.config}/{outcome.task}/seed-{outcome.seed}"
-            found.setdefault(run, {}).setdefault(one.step, {})[one.quantity] = one.digest
+            found.setdefault(_label(outcome), {}).setdefault(one.step, {})[one.quantity] = one.digest
     return found
 
 
-def _difference(before: str | None, after: str | None) -> str:
-    if before is None:
-        return "only the reproduction has it"
-    if after is None:
-        return "only the record has it"
-    return f"recorded {before}, reproduced {after}"
+def _divergence(run: str, step: int, quantity: str, before: str, after: str) -> Divergence:
+    if before and after:
+        problem = "the bits differ"
+    else:
+        problem = "only the reproduction has it" if after else "only the record has it"
+    return Divergence(run=run, step=step, quantity=quantity, problem=problem, recorded=before, reproduced=after)

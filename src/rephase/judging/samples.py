@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 
 from attrs import frozen
 
 __all__ = [
     "Sample",
     "Welch",
-    "certified_shift",
-    "critical_value",
     "holm",
     "is_measurable",
     "one_sided_quantile",
     "paired",
     "sample",
+    "spread_p",
     "t_value",
     "two_sided_p",
     "two_sided_quantile",
@@ -67,56 +65,6 @@ def sample(values: Sequence[float]) -> Sample:
     return Sample(count, mean, math.hypot(*sorted(value - mean for value in values)) / math.sqrt(count - 1))
 
 
-@lru_cache(maxsize=4096)
-def critical_value(k: float, recorded: int, reproduced: int, alpha: float) -> float:
-    """Return the largest abs(t) at which a shift of k standard deviations is still excluded.
-
-    Solves P(abs(T') <= t) = alpha for the noncentral t with recorded + reproduced - 2 degrees of freedom and
-    noncentrality k / sqrt(1/recorded + 1/reproduced).
-
-    Args:
-        k: Shift, in between-seed standard deviations, above 0.
-        recorded: Recorded seeds.
-        reproduced: Reproduced seeds.
-        alpha: Probability of accepting when the true shift is k.
-
-    Returns:
-        The critical value t*, in units of the standard error.
-    """
-    from scipy.optimize import brentq
-    from scipy.stats import t as central
-
-    degrees = recorded + reproduced - 2
-    shift = k / math.sqrt(1 / recorded + 1 / reproduced)
-    upper = max(4.0, float(central.ppf(1 - alpha / 2, degrees)) + shift)
-    return float(brentq(lambda t: _within(t, degrees, shift) - alpha, 0.0, upper, xtol=1e-10))
-
-
-@lru_cache(maxsize=4096)
-def certified_shift(t: float, k: float, recorded: int, reproduced: int, alpha: float) -> float:
-    """Return the smallest shift, in standard deviations, that an observed t excludes.
-
-    Args:
-        t: Observed abs(t), at most the critical value of k.
-        k: Shift already known to be excluded.
-        recorded: Recorded seeds.
-        reproduced: Reproduced seeds.
-        alpha: Probability of excluding a shift that is there.
-
-    Returns:
-        A shift between 0 and k; 0 where t is so small that even no shift at all would rarely give it.
-    """
-    from scipy.optimize import brentq
-
-    degrees = recorded + reproduced - 2
-    scale = math.sqrt(1 / recorded + 1 / reproduced)
-    if _within(t, degrees, 0.0) <= alpha:
-        return 0.0
-    if _within(t, degrees, k / scale) >= alpha:
-        return k
-    return float(brentq(lambda shift: _within(t, degrees, shift / scale) - alpha, 0.0, k, xtol=1e-10))
-
-
 def t_value(difference: float, error: float) -> float:
     """Return a difference over its standard error; without any error 0 for no difference, else infinite."""
     if error > 0:
@@ -143,6 +91,26 @@ def two_sided_quantile(alpha: float, degrees: float) -> float:
     return one_sided_quantile(alpha / 2, degrees)
 
 
+def spread_p(before: Sample, after: Sample) -> float:
+    """Return the one-sided p-value of the F test that the second sample spreads no wider than the first.
+
+    Args:
+        before: The sample whose spread is the yardstick.
+        after: The sample whose spread is asked about.
+
+    Returns:
+        A probability; 0 for a spread where there was none, 1 for no spread, NaN where a sample has fewer than two.
+    """
+    from scipy.special import fdtrc
+
+    if min(before.count, after.count) < 2:
+        return math.nan
+    if after.sd == 0:
+        return 1.0
+    ratio = after.sd / before.sd if before.sd > 0 else math.inf
+    return float(fdtrc(after.count - 1, before.count - 1, ratio**2)) if ratio < _LARGEST else 0.0
+
+
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     """Return Holm's adjusted p-values, in the order of the given ones.
 
@@ -167,9 +135,9 @@ class Welch:
 
     Args:
         difference: First mean less second mean.
-        t: Difference over its standard error; infinite where neither side varies.
+        t: Difference over its standard error; infinite, or 0 for no difference, where neither side varies.
         degrees: Degrees of freedom after Welch and Satterthwaite, or pairs less one.
-        p: Two-sided p-value.
+        p: Two-sided p-value; NaN where neither side varies, because a difference without a spread tests nothing.
         low: Lower end of the 95% interval of the difference.
         high: Upper end.
     """
@@ -180,6 +148,11 @@ class Welch:
     p: float
     low: float
     high: float
+
+    @property
+    def is_test(self) -> bool:
+        """Whether there was a spread to test against."""
+        return not math.isnan(self.p)
 
 
 def welch(first: Sequence[float], second: Sequence[float]) -> Welch | None:
@@ -206,14 +179,6 @@ def paired(differences: Sequence[float]) -> Welch | None:
 def _compare(difference: float, error: float, degrees: float) -> Welch:
     t = t_value(difference, error)
     if error == 0:
-        return Welch(difference, t, degrees, two_sided_p(t, 1.0), difference, difference)
+        return Welch(difference, t, degrees, math.nan, difference, difference)
     half = error * two_sided_quantile(0.05, degrees)
     return Welch(difference, t, degrees, two_sided_p(t, degrees), difference - half, difference + half)
-
-
-def _within(t: float, degrees: int, shift: float) -> float:
-    from scipy.stats import nct
-
-    if shift == 0:
-        return 1 - two_sided_p(t, degrees)
-    return float(nct.cdf(t, degrees, shift) - nct.cdf(-t, degrees, shift))

@@ -1,26 +1,36 @@
-"""A phase's verdict as text for people: one line a cell, a summary, then only what needs attention in full."""
+"""A phase's verdict as text for people, in 80 columns: one line a cell, then only what needs attention in full."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 
+from rephase.judging.cells import CellVerdict
 from rephase.judging.claims import ClaimVerdict
 from rephase.judging.decisions import Decision
 from rephase.judging.phase import PhaseVerdict
 
 __all__ = ["verdict_text"]
 
+_COLUMNS = 80
 _SHOWN = 3
 
 
-def verdict_text(verdict: PhaseVerdict) -> str:
-    """Return the verdict in words, without a final line break; everything in it is in `PhaseVerdict.to_json` too."""
-    blocks = [_cells(verdict), _aggregates(verdict), _claims(verdict.claims)]
-    blocks.append("\n".join(f"note: {note}" for note in verdict.notes))
-    blocks.append("\n".join(f"breach: {breach}" for breach in verdict.breaches))
+def verdict_text(verdict: PhaseVerdict, names: Mapping[str, str] | None = None) -> str:
+    """Return the verdict in words, without a final line break; everything in it is in `PhaseVerdict.to_json` too.
+
+    Args:
+        verdict: The verdict.
+        names: What to call each configuration; its name where it is missing.
+    """
+    titles = dict(names or {})
+    blocks = [_cells(verdict.cells, titles), _attention(verdict.cells, titles), _aggregates(verdict, titles)]
+    blocks.append("\n".join(_claim(claim, titles) for claim in verdict.claims))
+    blocks.append("\n".join(_wrapped(f"note: {note}") for note in verdict.notes))
+    blocks.append("\n".join(_wrapped(f"breach: {breach}") for breach in verdict.breaches))
     blocks.append(_replay(verdict))
-    blocks.append("\n".join([_headline(verdict), *_remedy(verdict)]))
+    blocks.append("\n".join(map(_wrapped, [*_remedy(verdict), _headline(verdict)])))
     return "\n\n".join(block for block in blocks if block)
 
 
@@ -28,59 +38,86 @@ def _headline(verdict: PhaseVerdict) -> str:
     return f"{verdict.decision}: {verdict.phase} at the {verdict.scale} scale: {verdict.reason}"
 
 
-def _cells(verdict: PhaseVerdict) -> str:
-    rows = [["Config", "Task", "Recorded", "Reproduced", "Shift", "|t|", "t*", "Verdict", ""]]
-    for cell in verdict.cells:
+def _cells(cells: Sequence[CellVerdict], names: Mapping[str, str]) -> str:
+    if not cells:
+        return ""
+    rows = [["", "recorded", "reproduced", "shift", "open to", "verdict"]]
+    config = ""
+    for cell in cells:
+        if cell.config != config:
+            config = cell.config
+            rows.append([f"{names.get(config, config)} (n = {len(cell.recorded)}, {len(cell.reproduced)})"])
         rows.append(
             [
-                cell.config,
-                cell.task,
-                _moments(cell.recorded_mean, cell.recorded_sd, len(cell.recorded)),
-                _moments(cell.reproduced_mean, cell.reproduced_sd, len(cell.reproduced)),
-                _number(cell.difference, "+.2f"),
-                _number(abs(cell.t), ".2f"),
-                _number(cell.critical, ".2f"),
+                f"  {cell.task}",
+                _moments(cell.recorded_mean, cell.recorded_sd),
+                _moments(cell.reproduced_mean, cell.reproduced_sd),
+                _number(cell.difference, "+.1f"),
+                _number(cell.upper, ".1f"),
                 str(cell.decision),
-                cell.reason,
             ]
         )
-    return _table(rows) if verdict.cells else ""
+    full = [row for row in rows if len(row) > 1]
+    widths = [max(len(row[column]) for row in full) for column in range(len(full[0]))]
+    return "\n".join(row[0] if len(row) == 1 else "  ".join(_aligned(row, widths)).rstrip() for row in rows)
 
 
-def _aggregates(verdict: PhaseVerdict) -> str:
-    return _table([[one.config, "over all tasks", str(one.decision), one.reason] for one in verdict.aggregates])
+def _aligned(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    last = len(row) - 1
+    return [
+        word.ljust(width) if column in (0, last) else word.rjust(width)
+        for column, (word, width) in enumerate(zip(row, widths, strict=True))
+    ]
 
 
-def _claims(claims: Sequence[ClaimVerdict]) -> str:
-    lines = []
-    for verdict in claims:
-        claim = verdict.claim
-        lead = f" by {claim.percentage:g}%" if claim.percentage is not None else ""
-        stated = "claim" if claim.stated else "recorded order"
-        lines.append(f"{stated}: {claim.better} over {claim.worse}{lead} on {claim.task}: {verdict.status}")
-        details = [verdict.reason]
-        if verdict.reproduction is not None:
-            test = verdict.reproduction
-            details.append(f"gap {test.difference:+.1f} points, 95% interval {test.low:.1f} to {test.high:.1f}")
-        if verdict.percent_of_worse is not None:
-            details.append(f"{verdict.percent_of_worse:+.1f}% of {claim.worse}'s mean")
-        if verdict.percent_of_better is not None:
-            details.append(f"{verdict.percent_of_better:+.1f}% of {claim.better}'s mean")
-        lines.append(f"  {'; '.join(details)}")
-    return "\n".join(lines)
+def _attention(cells: Sequence[CellVerdict], names: Mapping[str, str]) -> str:
+    """The reasons of cells that did not pass."""
+    return "\n".join(
+        _wrapped(f"{names.get(cell.config, cell.config)} on {cell.task}: {cell.decision}: {cell.reason}")
+        for cell in cells
+        if cell.decision is not Decision.PASS
+    )
+
+
+def _aggregates(verdict: PhaseVerdict, names: Mapping[str, str]) -> str:
+    return "\n".join(
+        _wrapped(f"{names.get(one.config, one.config)} over all tasks: {one.decision}: {one.reason}")
+        for one in verdict.aggregates
+    )
+
+
+def _claim(verdict: ClaimVerdict, names: Mapping[str, str]) -> str:
+    claim = verdict.claim
+    better, worse = names.get(claim.better, claim.better), names.get(claim.worse, claim.worse)
+    lead = f" by {claim.percentage:g}%" if claim.percentage is not None else ""
+    stated = "claim" if claim.stated else "recorded order"
+    details = [verdict.reason]
+    if verdict.reproduction is not None:
+        test = verdict.reproduction
+        details.append(f"gap {test.difference:+.1f} points, 95% interval {test.low:.1f} to {test.high:.1f}")
+    if verdict.percent_of_worse is not None:
+        details.append(f"{verdict.percent_of_worse:+.1f}% of {worse}'s mean")
+    if verdict.percent_of_better is not None:
+        details.append(f"{verdict.percent_of_better:+.1f}% of {better}'s mean")
+    head = f"{stated}: {better} over {worse}{lead} on {claim.task}: {verdict.status}"
+    return "\n".join([_wrapped(head), textwrap.indent(_wrapped("; ".join(details), _COLUMNS - 2), "  ")])
 
 
 def _replay(verdict: PhaseVerdict) -> str:
-    if verdict.replay is None:
+    replay = verdict.replay
+    if replay is None:
         return ""
-    if verdict.replay.is_exact:
-        return f"replay: all {verdict.replay.compared} digests are equal"
-    lines = [f"replay: not bit-identical ({verdict.replay.compared} digests compared)"]
-    for one in verdict.replay.divergences[:_SHOWN]:
-        lines.append(f"  {one.run}: first at step {one.step}, {one.quantity}: {one.problem}")
-    more = len(verdict.replay.divergences) - _SHOWN
+    if replay.is_exact:
+        return _wrapped(f"replay: all {replay.compared} digests and all returns are equal")
+    lines = [f"replay: not bit-identical ({replay.compared} digests compared)"]
+    for one in replay.divergences[:_SHOWN]:
+        lines.append(_wrapped(f"  {one.run}: first at step {one.step}, {one.quantity}: {one.problem}"))
+    more = len(replay.divergences) - _SHOWN
     if more > 0:
         lines.append(f"  and {more} more runs (--json has all)")
+    if replay.uncovered:
+        count = len(replay.uncovered)
+        lines.append(f"  {count} runs have no digests on one of the sides, the first: {replay.uncovered[0]}")
     return "\n".join(lines)
 
 
@@ -93,22 +130,16 @@ def _remedy(verdict: PhaseVerdict) -> list[str]:
     return [f"the declared remedy: {len(verdict.extension.runs)} more runs with seeds {seeds}, after which it is final"]
 
 
-def _moments(mean: float, sd: float, count: int) -> str:
-    if count == 0 or math.isnan(mean):
-        return f"- (n={count})"
-    return f"{mean:.2f} ± {_number(sd, '.2f')} (n={count})"
+def _wrapped(line: str, width: int = _COLUMNS) -> str:
+    indent = len(line) - len(line.lstrip()) + 2
+    return textwrap.fill(line, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
+
+
+def _moments(mean: float, sd: float) -> str:
+    return "-" if math.isnan(mean) else f"{mean:.1f} ± {_number(sd, '.1f')}"
 
 
 def _number(value: float, form: str) -> str:
     if math.isnan(value):
         return "-"
     return format(value, form) if math.isfinite(value) else "inf"
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    if not rows:
-        return ""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )

@@ -31,6 +31,7 @@ _HEADLINES = {
     Decision.FAIL: "{phase} did not come back.",
     Decision.INCONCLUSIVE: "Whether {phase} came back is open.",
     Decision.INVALID: "{phase} cannot be judged as it is.",
+    Decision.NOTHING: "{phase} has nothing to judge yet.",
 }
 
 

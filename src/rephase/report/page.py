@@ -76,8 +76,12 @@ def _text(text: object) -> str:
     return html.escape(str(text), quote=True)
 
 
+def _class(word: object) -> str:
+    return _text(word).replace(" ", "-")
+
+
 def _word(word: object) -> str:
-    return f'<span class="word {_text(word)}">{_text(word)}</span>'
+    return f'<span class="word {_class(word)}">{_text(word)}</span>'
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], kinds: str = "") -> str:
@@ -109,10 +113,11 @@ def _verdict(report: Report) -> str:
         extra = f"<p>The declared remedy: {len(verdict.extension.runs)} more runs with seeds {seeds}, then final.</p>"
     rules = verdict.rules
     return (
-        f'<div class="verdict {verdict.decision}"><p><strong>{_word(verdict.decision)}</strong> '
+        f'<div class="verdict {_class(verdict.decision)}"><p><strong>{_word(verdict.decision)}</strong> '
         f"{_text(verdict.reason)}</p>{extra}</div>"
         f'<p class="quiet">Judged against: {_text(verdict.source)}. Fixed beforehand: k = {rules.k_small:g} '
-        f"(below six seeds) and {rules.k_large:g}, alpha = {rules.alpha:g}, floor = {rules.floor:g} points, because "
+        f"and {rules.k_large:g} (from nine seeds on both sides), alpha = {rules.alpha:g}, "
+        f"spread alpha = {rules.spread_alpha:g}, floor = {rules.floor:g} points, because "
         f"{_text(rules.because)}.</p>"
     )
 
@@ -148,14 +153,14 @@ def _cells(report: Report) -> str:
             moments(cell.recorded_mean, cell.recorded_sd, len(cell.recorded)),
             moments(cell.reproduced_mean, cell.reproduced_sd, len(cell.reproduced)),
             number(cell.difference, "+.2f"),
-            number(abs(cell.t)),
-            number(cell.critical),
+            number(cell.upper, ".1f"),
+            number(cell.margin, ".1f"),
             _word(cell.decision),
             _text(cell.reason),
         ]
         for cell in report.verdict.cells
     ]
-    columns = ["Config", "Task", "Recorded", "Reproduced", "Shift", "|t|", "t*", "Verdict", "What it says"]
+    columns = ["Config", "Task", "Recorded", "Reproduced", "Shift", "Open up to", "Margin", "Verdict", "What it says"]
     drawings = [cells_figure(report, task) for task in report.phase.manifest.tasks]
     return (
         _legend(report)

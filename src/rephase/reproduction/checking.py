@@ -5,7 +5,7 @@ Reads folders only and needs no torch. What is decided is decided by `rephase.ju
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from attrs import evolve
 
@@ -13,7 +13,7 @@ from rephase.errors import ManifestError, Problem, UsageError
 from rephase.judging import Breach, PhaseVerdict, check_pins, judge_phase, replay_of
 from rephase.manifest import Phase
 from rephase.manifest.files import displayed
-from rephase.manifest.hashing import file_digest
+from rephase.manifest.hashing import digest_of, file_digest
 from rephase.manifest.lock import Lock
 from rephase.manifest.outcomes import RecordedOutcomes, read_outcomes
 from rephase.manifest.record import Record
@@ -73,10 +73,12 @@ def check_phase(store: Store, records: Sequence[Record]) -> PhaseVerdict:
     """
     phase = store.phase
     lock = store.lock()
-    breaches = [breach for record in records for breach in _breaches(store, record, lock)]
+    breaches = [
+        breach for record in records for breach in (*_breaches(store, record, lock), *_inner_breaches(phase, record))
+    ]
     recorded = recorded_outcomes(phase)
     outcomes = [record.outcome for record in records]
-    notes = _notes(records)
+    notes = _notes(store, records, lock)
     if recorded.phase != phase.manifest.phase:
         notes.append(f"judged against what was recorded for {recorded.phase}, in the cells the two share")
         recorded = _in_shared_cells(recorded, phase)
@@ -90,6 +92,7 @@ def check_phase(store: Store, records: Sequence[Record]) -> PhaseVerdict:
         breaches=breaches,
         replay=replay_of(recorded.judged, outcomes),
         notes=notes,
+        nothing=_own_source(recorded, records),
     )
 
 
@@ -129,8 +132,47 @@ def _breaches(store: Store, record: Record, lock: Lock | None) -> list[Breach]:
     return breaches
 
 
-def _notes(records: Sequence[Record]) -> list[str]:
+def _inner_breaches(phase: Phase, record: Record) -> list[Breach]:
+    """Where a record contradicts itself or is shorter or longer than the manifest says."""
+    epochs = phase.algorithm(record.config).epochs
+    said = {
+        "epochs": (record.epochs == epochs, f"trained for {record.epochs:,} epochs, the manifest says {epochs:,}"),
+        "resolved": (
+            digest_of(record.resolved) == record.config_digest,
+            "the configuration it spells out is not the one its digest names",
+        ),
+        "curve": (
+            not record.curve or record.curve[-1].episode_returns == record.episode_returns,
+            "the last point of its learning curve is not its evaluation",
+        ),
+    }
+    remedy = "move the run's folder away and repeat it"
+    return [
+        Breach(rule=rule, where=record.run.label, problem=problem, remedy=remedy, cell=record.outcome.run[:2])
+        for rule, (holds, problem) in said.items()
+        if not holds
+    ]
+
+
+def _own_source(recorded: RecordedOutcomes, records: Sequence[Record]) -> str:
+    """Why there is nothing to judge: the record was made from these very runs; empty where it was not."""
+    made_from = recorded.provenance.get("made_from", {})
+    sources = set(made_from.values()) if isinstance(made_from, Mapping) else set()
+    own = [record.run.label for record in records if digest_of(record) in sources]
+    if not own:
+        return ""
+    named = f"{len(own)} of these {len(records)} runs, such as {own[0]}"
+    return (
+        f"the record was made from {named}: nothing was run again; run the phase anew, in other folders ('--runs DIR')"
+    )
+
+
+def _notes(store: Store, records: Sequence[Record], lock: Lock | None) -> list[str]:
     notes = []
+    if records and lock is None:
+        notes.append(f"{store.folder.name} has no lock.json, so plugins, image and code are compared with nothing")
+    if lock is not None and any(record.provenance.get("code", {}).get("digest") != lock.code for record in records):
+        notes.append("some runs were made by another state of the code than the lock names")
     if resumed := sum(record.resumed for record in records):
         notes.append(f"{resumed} of {len(records)} runs were stopped and went on from a checkpoint")
     codes = {str(record.provenance.get("code", {}).get("digest", "")) for record in records}

@@ -154,8 +154,8 @@ def compare(first: Side, second: Side) -> tuple[Comparison, ...]:
             f"no cell in common: {_described(first)} against {_described(second)}",
             remedy="name one configuration of each, as in 'rephase compare phase3:baseline phase3:flowpolicy'",
         )
-    tested = [at for at, cell in enumerate(cells) if cell.test is not None]
-    adjusted = holm([cell.test.p for cell in cells if cell.test is not None])
+    tested = [at for at, cell in enumerate(cells) if cell.test is not None and cell.test.is_test]
+    adjusted = holm([cell.test.p for cell in cells if cell.test is not None and cell.test.is_test])
     for at, p in zip(tested, adjusted, strict=True):
         cells[at] = evolve(cells[at], p_holm=p)
     floor = max(first.rules.floor, second.rules.floor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rephase.errors import CannotRunHere
+from rephase.manifest.hashing import digest_of
 from rephase.manifest.outcomes import RecordedOutcomes
 from rephase.reproduction.storing import Store
 
@@ -42,6 +43,7 @@ def outcomes_of(store: Store, source: str) -> RecordedOutcomes:
             "config_digests": {name: phase.config_digest(name) for name in phase.configs},
             "inputs": {name: digest for record in kept for name, digest in record.inputs.items()},
             "machine": first.get("machine", {}),
+            "made_from": {record.run.label: digest_of(record) for record in kept},
             "manifest_digest": phase.digest,
             "plugins": first.get("plugins", {}),
             "wall_seconds": {record.config: record.wall_seconds for record in kept},

@@ -15,7 +15,7 @@ def test_an_empty_folder_meets_next_to_nothing_and_says_how(tmp_path, partial):
     assert not found["a licence"].is_met
     assert (found["a licence"].evidence, found["a licence"].remedy) == ("there is no LICENSE", "add one")
     assert found["exercisable: it was run here"].evidence == "7 of 18 runs complete"
-    assert found["the outcomes come back"].evidence.startswith("INVALID: ")
+    assert found["the outcomes come back"].evidence.startswith("NOTHING TO JUDGE YET: ")
     assert set(badges_met(tuple(found.values())).values()) == {False}
 
 

@@ -27,7 +27,7 @@ def audit_claims(recorded: RecordedOutcomes) -> list[Finding]:
         )
         for claim in claims
     }
-    tested = {claim: test for claim in claims if (test := welch(*samples[claim])) is not None}
+    tested = {claim: test for claim in claims if (test := welch(*samples[claim])) is not None and test.is_test}
     adjusted = dict(zip(tested, holm([test.p for test in tested.values()]), strict=True))
     findings = []
     for claim in claims:
@@ -36,7 +36,7 @@ def audit_claims(recorded: RecordedOutcomes) -> list[Finding]:
         if claim in tested:
             words = _test_words(tested[claim], adjusted[claim], len(tested), *samples[claim])
         else:
-            words = "fewer than two seeds on a side: there is no test"
+            words = "fewer than two seeds on a side, or no spread between them: there is no test"
         findings.append(
             Finding(
                 check="claim",
@@ -112,6 +112,10 @@ def _test_words(test: Welch, p: float, family: int, better: list[float], worse: 
     return f"{words}; {needed} seeds a side would be needed for 80% power" if needed else words
 
 
+def _p_words(test: Welch | None) -> str:
+    return f"p = {test.p:.2f}" if test is not None and test.is_test else "no test"
+
+
 def _second_evaluation(recorded: RecordedOutcomes, source: str, rows: list[Outcome]) -> Finding:
     differences = [row.plan_reward - row.reward for row in rows if row.plan_reward is not None]
     test = paired(differences)
@@ -120,7 +124,7 @@ def _second_evaluation(recorded: RecordedOutcomes, source: str, rows: list[Outco
     helps = test is not None and test.p < _LEVEL and test.difference > 0
     words = (
         f"second less first over {len(rows)} runs: mean {sample(differences).mean:+.2f} points"
-        f" (p = {test.p if test else 1.0:.2f}), so one evaluation is off by {noise:.1f} points (SD) by chance"
+        f" ({_p_words(test)}), so one evaluation is off by {noise:.1f} points (SD) by chance"
     )
     if declared == "re-evaluate":
         words = f"the protocol evaluates the same policy again and plans nothing; {words}"
