@@ -22,7 +22,7 @@ nox.options.sessions = ["lint", "types", "floors", "tests"]
 nox.options.error_on_missing_interpreters = True
 
 ROOT = Path(__file__).parent
-PLUGINS = ["rephase-mlp", "rephase-flow", "rephase-euler", "rephase-rk"]
+PLUGINS = ["rephase-mlp", "rephase-flow", "rephase-euler", "rephase-rk", "rephase-slurm"]
 OPTIONAL = ["rephase-torchdiffeq", "rephase-meanflow", "rephase-tensorboard", "rephase-wandb"]
 GROUPS = nox.project.load_toml("pyproject.toml")["dependency-groups"]
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"

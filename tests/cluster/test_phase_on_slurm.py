@@ -19,14 +19,15 @@ from typing import Any
 
 import pytest
 from fakes.projects import make_project
+from rephase_slurm.containers import container_environment, run_command
 
 from rephase.manifest import Run
 from rephase.manifest.record import Record
+from rephase.protocols import Bind, Container
 from rephase.reproduction.phases import open_phase
 from rephase.reproduction.storing import State, Store
 from rephase.reproduction.submissions import read_submissions
 from rephase.runtime.apptainer import inspect_image, read_digest
-from rephase.runtime.containers import Bind, Container, container_environment, run_command
 
 IMAGE = os.environ.get("REPHASE_TEST_IMAGE", "")
 pytestmark = [
@@ -133,7 +134,7 @@ def test_a_container_sees_what_it_is_told_and_nothing_else(tmp_path: Path) -> No
     inputs.mkdir()
     outputs.mkdir()
     container = Container(
-        Path(IMAGE).resolve(), read_digest(Path(IMAGE)), (Bind(inputs), Bind(outputs, writable=True)), Path("/")
+        str(Path(IMAGE).resolve()), read_digest(Path(IMAGE)), (Bind(inputs), Bind(outputs, writable=True))
     )
     look = f"""
 import json, os, site

@@ -40,6 +40,7 @@ NOT_CODE = {
 RUN_HERE = {"audit", "completion", "derive", "doctor", "new-plugin", "plugins", "show", "status", "tasks"}
 RUN_ELSEWHERE = {
     "badge": "tests/unit/report/test_badges.py",
+    "cancel": "tests/unit/cli/test_cancel_command.py",
     "check": "tests/functional/test_phase_by_command.py",
     "compare": "tests/unit/reproduction/test_comparing.py",
     "export": "tests/unit/reproduction/test_exporting.py",

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from fakes.projects import make_project
+from rephase_slurm.queue import Slurm
 
 from rephase.cli.main import main
+from rephase.reproduction.jobs import Order, plan
 from rephase.reproduction.phases import open_phase
 from rephase.reproduction.storing import Store
-from rephase.reproduction.submitting import Order, plan
 
 MANIFEST = "reproductions/phase3/embedded.toml"
 
@@ -20,7 +21,7 @@ def submitted(project: Path, index: int) -> tuple[list[str], list[str]]:
     """What a task of the array of the first config, and the check, would be called with inside the container."""
     phase = open_phase("phase3", "embedded", project)
     order = Order(
-        image=project / "rephase.sif",
+        image=str(project / "rephase.sif"),
         digest="sha256:" + "ab" * 32,
         project=project,
         runs=project / "runs",
@@ -29,7 +30,7 @@ def submitted(project: Path, index: int) -> tuple[list[str], list[str]]:
     ready = plan(Store(project / "runs", phase), order, {})
     job = ready.arrays["baseline"]
     tail = ["--index", str(index), "--expect-run", job.tasks[index].label]
-    script = ready.scripts["baseline"]
+    script = Slurm().text(ready.arrays["baseline"])
     assert f"    [{index}]={shlex.quote(job.tasks[index].label)}\n" in script
     return [*job.arguments, *tail, "--threads", "1"], list(ready.check.arguments)
 

@@ -147,9 +147,16 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "submit",
         "rephase.cli.submit",
-        "Hand a phase to a SLURM queue, with a check when it has ended.",
+        "Hand a phase to a queue, with a check when it has ended.",
         _PLACES,
         "rephase submit phase3 --scale logged --dry-run",
+    ),
+    Command(
+        "cancel",
+        "rephase.cli.cancel",
+        "End the jobs of a phase, or of some of its runs.",
+        _PLACES,
+        "rephase cancel phase3 --scale logged --config baseline",
     ),
     Command(
         "image",

@@ -7,16 +7,17 @@ import argparse
 from rephase.cli.rendering import emit, table
 from rephase.plugins import Kind
 from rephase.plugins.registry import Fault, discover
+from rephase.plugins.runners import discover_runners
 from rephase.plugins.trackers import discover_trackers
 
 __all__ = ["configure", "run"]
 
-_TRACKER = "tracker"
+_TRACKER, _RUNNER = "tracker", "runner"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--kind", choices=[*map(str, Kind), _TRACKER], help="only parts of this kind")
+    parser.add_argument("--kind", choices=[*map(str, Kind), _RUNNER, _TRACKER], help="only parts of this kind")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -25,15 +26,16 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         0, or 2 when a plugin is at fault.
     """
-    registry, trackers = discover(), discover_trackers()
+    registry, runners, trackers = discover(), discover_runners(), discover_trackers()
     found = [(str(one.offer.kind), one.offer.name, one.source, one.offer.summary) for one in registry.offered]
+    found += [(_RUNNER, one.offer.name, one.source, one.offer.summary) for one in runners.offered]
     found += [(_TRACKER, one.offer.name, one.source, one.offer.summary) for one in trackers.offered]
     rows = [
         [kind, name, source.distribution, source.version, summary]
         for kind, name, source, summary in found
         if arguments.kind in (None, kind)
     ]
-    faults = (*registry.faults, *trackers.faults)
+    faults = (*registry.faults, *runners.faults, *trackers.faults)
     keys = ("kind", "name", "distribution", "version", "summary")
     data = {
         "parts": [dict(zip(keys, row, strict=True)) | {"state": "ok"} for row in rows],

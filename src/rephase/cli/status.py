@@ -36,9 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     while True:
         stores = _stores(arguments)
-        for store in stores:
-            _ask_queue(store)
-        rows = [row for store in stores for row in _rows(store)]
+        rows = [row for store in stores for row in _rows(store, _ask_engines(store))]
         emit(arguments, rows, _text(rows))
         if not arguments.watch or not any(row["state"] in ("QUEUED", "RUNNING") for row in rows):
             return 0
@@ -59,30 +57,43 @@ def _stores(arguments: argparse.Namespace) -> list[Store]:
     return stores
 
 
-def _ask_queue(store: Store) -> None:
-    from rephase.reproduction.reconciling import reconcile
+def _ask_engines(store: Store) -> dict[str, str]:
+    """Correct states by the engines' word, and return what is not known, by label of the run."""
+    from rephase.protocols import Stage
+    from rephase.reproduction.engines import engine_of
+    from rephase.reproduction.reconciling import job_states, reconcile
     from rephase.reproduction.submissions import read_submissions
-    from rephase.runtime.queue import Queue
 
     if not read_submissions(store):
-        return
+        return {}
     try:
-        for change in reconcile(store, Queue(), extended=True):
+        told = job_states(store, engine_of, extended=True)
+        for change in reconcile(store, told):
             tell(f"{change.run.label}: {change.before or 'no state'} -> {change.after}, {change.reason}")
     except CannotRunHere as error:
         tell(f"the queue was not asked: {error}")
+        return {}
+    return {
+        run.label: f"job {state.job} is unknown: {state.reason}"
+        for run, state in told.items()
+        if state.stage is Stage.UNKNOWN
+    }
 
 
-def _rows(store: Store) -> list[dict[str, Any]]:
+def _rows(store: Store, unknown: dict[str, str]) -> list[dict[str, Any]]:
     manifest = store.phase.manifest
     rows = []
     for row in store.summary(extended=True):
         if row["state"] or row["seed"] in manifest.seeds:
-            rows.append({"phase": manifest.phase, "scale": str(manifest.scale), "reason": "", **_honest(row)})
+            label = f"{row['config']}/{row['task']}/seed-{row['seed']}"
+            honest = _honest(row, unknown.get(label, ""))
+            rows.append({"phase": manifest.phase, "scale": str(manifest.scale), "reason": "", **honest})
     return rows
 
 
-def _honest(row: dict[str, Any]) -> dict[str, Any]:
+def _honest(row: dict[str, Any], unknown: str) -> dict[str, Any]:
+    if unknown and row["state"] in ("QUEUED", "RUNNING") and not row["held"]:
+        return {**row, "reason": unknown}
     # A process that died left RUNNING behind. On this machine's file system its lock is free then, which tells.
     if row["state"] == "RUNNING" and not row["held"]:
         return {**row, "reason": "no process holds it: it died or is being moved; 'rephase run' goes on from there"}

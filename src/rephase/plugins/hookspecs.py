@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 import pluggy
 
-from rephase.plugins.offers import Offer, TrackerOffer
+from rephase.plugins.offers import Offer, RunnerOffer, TrackerOffer
 
-__all__ = ["hookimpl", "hookspec", "rephase_offers", "rephase_trackers"]
+__all__ = ["hookimpl", "hookspec", "rephase_offers", "rephase_runners", "rephase_trackers"]
 
 hookspec = pluggy.HookspecMarker("rephase")
 hookimpl = pluggy.HookimplMarker("rephase")
@@ -63,5 +63,32 @@ def rephase_trackers() -> Iterable[TrackerOffer]:
             @hookimpl
             def rephase_trackers():
                 return [TrackerOffer("csv", "one CSV file a run", "my_plugin.csv:CsvTracker")]
+    """
+    raise NotImplementedError  # a specification, never called
+
+
+@hookspec
+def rephase_runners() -> Iterable[RunnerOffer]:
+    """Announce the runners of this plugin: engines that ``rephase submit --runner NAME`` can hand jobs to.
+
+    Called by the commands that submit, ask about or cancel jobs, by ``rephase doctor`` and by ``rephase plugins``, on
+    machines without torch; never by a run. Takes no arguments.
+
+    Returns:
+        One `RunnerOffer` for each runner.
+
+    Example:
+        ::
+
+            from attrs import frozen
+            from rephase.plugins import RunnerOffer, hookimpl
+
+            @frozen
+            class PbsOptions:
+                '''Nothing to set.'''
+
+            @hookimpl
+            def rephase_runners():
+                return [RunnerOffer("pbs", "job arrays of a PBS queue", PbsOptions, "my_plugin.pbs:Pbs")]
     """
     raise NotImplementedError  # a specification, never called

@@ -11,7 +11,7 @@ from attrs import field, frozen, validators
 
 from rephase.errors import PluginError
 
-__all__ = ["Kind", "Offer", "TrackerOffer"]
+__all__ = ["ImageKind", "Kind", "Offer", "RunnerOffer", "TrackerOffer"]
 
 _NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 _LOADER = r"[A-Za-z_][\w.]*:[A-Za-z_]\w*"
@@ -82,6 +82,45 @@ class TrackerOffer:
             PluginError: The loader names something that is not there.
         """
         return _load(f"the tracker {self.name!r}", self.loader)
+
+
+class ImageKind(StrEnum):
+    """What an engine starts a job from; the value is the word used in listings."""
+
+    FILE = "file"
+    REFERENCE = "reference"
+
+
+@frozen
+class RunnerOffer:
+    """One engine that jobs can be handed to.
+
+    Args:
+        name: Name by which ``rephase submit --runner`` and site profiles ask for it, lower case with hyphens, unique
+            among runners.
+        summary: One line for listings.
+        options: Frozen attrs class of what a site may set besides resources; importable where the engine is not.
+        loader: Where the builder is, as ``package.module:attribute``; imported only when the runner is wanted. It is
+            called as ``builder(options)`` and returns a `rephase.protocols.Runner`.
+        image: FILE where jobs start from an image file that the engine sees; REFERENCE where they start from a
+            registry's image by its digest, ``registry/name@sha256:...``.
+        can_wait: Whether a job can start after others have ended, so that a check follows the runs.
+    """
+
+    name: str = field(validator=validators.matches_re(_NAME))
+    summary: str
+    options: type
+    loader: str = field(validator=validators.matches_re(_LOADER))
+    image: ImageKind = ImageKind.FILE
+    can_wait: bool = True
+
+    def load(self) -> Callable[..., Any]:
+        """Import the builder; this is where a runner's own imports happen.
+
+        Raises:
+            PluginError: The loader names something that is not there.
+        """
+        return _load(f"the runner {self.name!r}", self.loader)
 
 
 def _load(what: str, loader: str) -> Callable[..., Any]:

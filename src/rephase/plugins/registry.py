@@ -231,7 +231,7 @@ def _load(source: Source, entry_point: EntryPoint) -> list[Offered] | Fault:
         return manager
     implementations = manager.hook.rephase_offers.get_hookimpls()
     if not implementations:
-        if manager.hook.rephase_trackers.get_hookimpls():
+        if any(getattr(manager.hook, name).get_hookimpls() for name in _known_hooks()):
             return []
         return _fault(
             source, f"{source.module} implements no hook", "mark rephase_offers with rephase.plugins.hookimpl"
@@ -252,8 +252,12 @@ def _load(source: Source, entry_point: EntryPoint) -> list[Offered] | Fault:
     return [Offered(offer, source) for offer in offers]
 
 
+def _known_hooks() -> list[str]:
+    return [name for name in dir(hookspecs) if name.startswith("rephase_")]
+
+
 def _misspelt_hook(manager: pluggy.PluginManager) -> tuple[str, str] | None:
-    known = [name for name in dir(hookspecs) if name.startswith("rephase_")]
+    known = _known_hooks()
     for name in sorted(vars(manager.hook)):
         if name.startswith("_") or name in known:
             continue

@@ -1,30 +1,18 @@
-"""Which trackers are installed and who offers each. Only ``rephase run --track`` and listings look.
-
-Separate from `rephase.plugins.registry`, so that nothing about a tracker can reach a run that does not ask for one: its
-hook is not even called. Nothing is raised while looking.
-"""
+"""Which trackers are installed and who offers each. Only ``rephase run --track`` and listings look."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from importlib.metadata import EntryPoint
-from typing import Any, cast
+from typing import Any
 
 from attrs import frozen
 
-from rephase.errors import UnknownName
+from rephase.plugins.offering import Named, Offering, look_for
 from rephase.plugins.offers import TrackerOffer
-from rephase.plugins.registry import Fault, Source, installed_sources, register
+from rephase.plugins.registry import Fault, Source
 
-__all__ = ["OfferedTracker", "Trackers", "discover_trackers"]
-
-
-@frozen
-class OfferedTracker:
-    """A tracker together with who offers it."""
-
-    offer: TrackerOffer
-    source: Source
+__all__ = ["Trackers", "discover_trackers"]
 
 
 @frozen
@@ -32,12 +20,20 @@ class Trackers:
     """What one look at the installed trackers found.
 
     Args:
-        offered: Usable trackers, sorted by name.
-        faults: What cannot be used because of its trackers, sorted by owner.
+        found: The trackers.
     """
 
-    offered: tuple[OfferedTracker, ...]
-    faults: tuple[Fault, ...] = ()
+    found: Offering[TrackerOffer]
+
+    @property
+    def offered(self) -> tuple[Named[TrackerOffer], ...]:
+        """Usable trackers, sorted by name."""
+        return self.found.offered
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What cannot be used because of its trackers, sorted by owner."""
+        return self.found.faults
 
     def load(self, name: str) -> Callable[..., Any]:
         """Import the builder of the tracker of this name.
@@ -46,14 +42,7 @@ class Trackers:
             PluginError: Plugins collide over it, or what it needs is missing.
             UnknownName: Nobody usable offers it.
         """
-        for one in self.offered:
-            if one.offer.name == name:
-                return one.offer.load()
-        for fault in self.faults:
-            if ("tracker", name) in fault.names:
-                raise fault.error("--track")
-        known = [one.offer.name for one in self.offered]
-        raise UnknownName("tracker", name, known, listing="rephase plugins", where="--track")
+        return self.found.find(name, "--track").load()
 
 
 def discover_trackers(sources: Iterable[tuple[Source, EntryPoint]] | None = None) -> Trackers:
@@ -61,49 +50,5 @@ def discover_trackers(sources: Iterable[tuple[Source, EntryPoint]] | None = None
 
     Args:
         sources: What to look through; None looks at what is installed.
-
-    Returns:
-        What was found. Plugins that cannot be loaded at all are left out: `rephase.plugins.registry.discover` lists
-        them.
     """
-    by_name: dict[str, list[OfferedTracker]] = {}
-    faults: list[Fault] = []
-    for source, entry_point in installed_sources() if sources is None else sources:
-        manager = register(source, entry_point)
-        if isinstance(manager, Fault):
-            continue
-        for implementation in manager.hook.rephase_trackers.get_hookimpls():
-            found = _offers(source, implementation.function)
-            if isinstance(found, Fault):
-                faults.append(found)
-                continue
-            for offer in found:
-                by_name.setdefault(offer.name, []).append(OfferedTracker(offer, source))
-    faults += [_collision(name, owners) for name, owners in by_name.items() if len(owners) > 1]
-    return Trackers(
-        offered=tuple(by_name[name][0] for name in sorted(by_name) if len(by_name[name]) == 1),
-        faults=tuple(sorted(faults, key=lambda fault: fault.sources)),
-    )
-
-
-def _offers(source: Source, hook: Callable[..., Any]) -> list[TrackerOffer] | Fault:
-    # A plugin is a stranger's code: whatever it raises must become a listed fault and not end the listing.
-    try:
-        offers = list(cast(Iterable[TrackerOffer], hook()))
-    except Exception as error:
-        words = " ".join(str(error).split()) or "no message"
-        problem = f"rephase_trackers failed: {type(error).__name__}: {words}"
-        return Fault((source,), problem, f"mend or remove {source.distribution}")
-    for offer in offers:
-        if not isinstance(offer, TrackerOffer):
-            problem = f"rephase_trackers returned {offer!r}"
-            return Fault((source,), problem, "return rephase.plugins.TrackerOffer objects")
-    return offers
-
-
-def _collision(name: str, owners: list[OfferedTracker]) -> Fault:
-    sources = tuple(sorted(one.source for one in owners))
-    who = " and ".join(str(source) for source in sources)
-    return Fault(
-        sources, f"tracker {name!r} is offered by {who}", "uninstall all but one of them", (("tracker", name),)
-    )
+    return Trackers(look_for("rephase_trackers", "tracker", TrackerOffer, sources))

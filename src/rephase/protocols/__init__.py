@@ -1,4 +1,4 @@
-"""What a part is: the protocols of world models, policies, integrators and environments; and what a tracker is.
+"""What a part is: the protocols of world models, policies, integrators and environments; what trackers and runners are.
 
 Nothing here imports torch at run time, so that a machine without it can list and check parts.
 """
@@ -8,8 +8,28 @@ from __future__ import annotations
 from rephase.protocols.environment import BatchedEnvironment
 from rephase.protocols.integrator import Integrator, Velocity
 from rephase.protocols.policy import Policy
+from rephase.protocols.resources import JobRequest
+from rephase.protocols.runner import Bind, Container, Job, JobState, Runner, Stage, Task, Ticket
 from rephase.protocols.shapes import Spaces
 from rephase.protocols.tracker import Tracker
 from rephase.protocols.world_model import Calibrated, WorldModel
 
-__all__ = ["BatchedEnvironment", "Calibrated", "Integrator", "Policy", "Spaces", "Tracker", "Velocity", "WorldModel"]
+__all__ = [
+    "BatchedEnvironment",
+    "Bind",
+    "Calibrated",
+    "Container",
+    "Integrator",
+    "Job",
+    "JobRequest",
+    "JobState",
+    "Policy",
+    "Runner",
+    "Spaces",
+    "Stage",
+    "Task",
+    "Ticket",
+    "Tracker",
+    "Velocity",
+    "WorldModel",
+]

@@ -12,7 +12,7 @@ from rephase.manifest import Phase
 from rephase.manifest.hashing import digest_of, file_digest
 from rephase.manifest.lock import Lock
 from rephase.plugins.registry import Source
-from rephase.runtime.machine import describe_machine, image_digest
+from rephase.runtime.machine import describe_machine, image_digest, job_label
 
 __all__ = ["code_digest", "make_lock", "provenance"]
 
@@ -38,7 +38,7 @@ def provenance(sources: Iterable[Source], project: Path) -> dict[str, Any]:
         "code": {"version": rephase.__version__, "digest": code_digest(), "commit": _commit(project)},
         "plugins": {source.distribution: source.version for source in sources},
         "machine": machine.as_plain(),
-        "job": machine.slurm.label if machine.slurm else "",
+        "job": job_label(),
     }
 
 

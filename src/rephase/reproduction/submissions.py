@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +29,7 @@ from rephase.manifest.reading import structure
 from rephase.manifest.writing import write_atomically
 from rephase.reproduction.storing import Store
 
-__all__ = ["Submission", "job_by_run", "one_submitter", "read_submissions", "write_submission"]
+__all__ = ["Submission", "latest_by_run", "one_submitter", "read_submissions", "write_submission"]
 
 _SCHEMA = 1
 
@@ -46,25 +47,47 @@ class Submission:
         phase: Phase and scale.
         manifest_digest: Digest of the manifest.
         image: Digest of the container image.
-        arrays: Number of the job by array.
+        runner: The engine the jobs were handed to.
+        options: Its options.
+        site: The site profile that was used; empty for none.
+        user: Who submitted; empty where nobody could tell.
+        sequence: Which submission of the phase it is, from 1.
+        released: Whether the jobs were told to start; those of one that was not are on hold.
+        arrays: Job by array, or several with spaces where each run is a job of its own.
         jobs: Job by label of the run, such as ``4011713_4``.
-        check: Number of the job that checks the phase afterwards; empty for none.
+        check: The job that checks the phase afterwards; empty for none.
         requests: What was asked for, by array.
+        logs: Where to read what a run's job prints, by label of the run.
+        notes: What the engine said besides.
     """
 
     schema: int = _SCHEMA
     phase: str
     manifest_digest: str
     image: str
+    runner: str = "slurm"
+    options: Mapping[str, Any] = field(factory=dict, converter=_read_only)
+    site: str = ""
+    user: str = ""
+    sequence: int = 0
+    released: bool = True
     arrays: Mapping[str, str] = field(converter=_read_only)
     jobs: Mapping[str, str] = field(converter=_read_only)
     check: str = ""
     requests: Mapping[str, Any] = field(factory=dict, converter=_read_only)
+    logs: Mapping[str, str] = field(factory=dict, converter=_read_only)
+    notes: tuple[str, ...] = ()
 
     @property
-    def number(self) -> int:
-        """The first job's number, by which submissions are ordered and named."""
-        return min(int(job) for job in self.arrays.values())
+    def name(self) -> str:
+        """The first job, as files are named after it."""
+        first = min((job.split()[0] for job in self.arrays.values()), key=_order)
+        return re.sub(r"[^A-Za-z0-9._-]+", ".", first if self.runner == "slurm" else f"{self.runner}-{first}")
+
+    @property
+    def order(self) -> tuple[int, tuple[int, str]]:
+        """By which submissions are ordered: the latest of a run is the one that counts."""
+        return self.sequence, _order(self.name)
 
 
 def write_submission(store: Store, submission: Submission, scripts: Mapping[str, str]) -> Path:
@@ -80,8 +103,8 @@ def write_submission(store: Store, submission: Submission, scripts: Mapping[str,
     """
     folder = _folder(store)
     for name, text in scripts.items():
-        write_atomically(folder / f"{submission.number}.{name}.sh", text)
-    path = folder / f"{submission.number}.json"
+        write_atomically(folder / f"{submission.name}.{name}.sh", text)
+    path = folder / f"{submission.name}.json"
     write_atomically(path, json.dumps(plain(submission), indent=2, sort_keys=True) + "\n")
     return path
 
@@ -108,20 +131,18 @@ def read_submissions(store: Store) -> tuple[Submission, ...]:
                 remedy="read it with the version of rephase that wrote it",
             )
         found.append(submission)
-    return tuple(sorted(found, key=lambda submission: submission.number))
+    return tuple(sorted(found, key=lambda submission: submission.order))
 
 
-def job_by_run(store: Store, runs: tuple[Run, ...]) -> dict[Run, str]:
-    """The latest job of each run that was ever submitted.
+def latest_by_run(store: Store, runs: tuple[Run, ...]) -> dict[Run, Submission]:
+    """The latest submission of each run that was ever submitted.
 
     Args:
         store: The phase's runs.
         runs: The runs asked about.
     """
-    jobs: dict[str, str] = {}
-    for submission in read_submissions(store):
-        jobs |= submission.jobs
-    return {run: jobs[run.label] for run in runs if run.label in jobs}
+    latest = {label: submission for submission in read_submissions(store) for label in submission.jobs}
+    return {run: latest[run.label] for run in runs if run.label in latest}
 
 
 @contextmanager
@@ -144,6 +165,11 @@ def one_submitter(store: Store) -> Iterator[None]:
                 "another process is submitting these runs", where=str(folder), remedy="wait for it, then look again"
             ) from error
         yield
+
+
+def _order(job: str) -> tuple[int, str]:
+    found = re.search(r"[0-9]+", job)
+    return int(found[0]) if found else 0, job
 
 
 def _folder(store: Store) -> Path:

@@ -3,7 +3,7 @@
 Command lines are made here and not by spython, whose own wrappers report a failed build as success, print twice or
 ask for sudo: of it only the streaming of a command and the reading of an image's labels are used, each behind a
 check of what really happened. An image is known by the sha256 of its file, never by its name. How a container is
-started for a run: `rephase.runtime.containers`.
+started for a run is a runner's affair (`rephase.protocols.Runner`).
 """
 
 from __future__ import annotations

@@ -22,7 +22,6 @@ from attrs import frozen
 from rephase.errors import RephaseError
 from rephase.runtime.apptainer import apptainer_version
 from rephase.runtime.machine import Machine, describe_machine
-from rephase.runtime.queue import Queue
 
 __all__ = ["Finding", "Standing", "can_run_here", "examine"]
 
@@ -63,7 +62,7 @@ def examine(runs: Path) -> tuple[Finding, ...]:
         runs: Folder that runs are kept in; it need not exist.
 
     Returns:
-        One finding for each thing looked at, always the same ones in the same order.
+        One finding for each thing looked at, in the same order wherever the same runners are installed.
     """
     machine = describe_machine()
     return (
@@ -80,7 +79,7 @@ def examine(runs: Path) -> tuple[Finding, ...]:
         _container(machine),
         _tool("apptainer", apptainer_version, "install Apptainer 1.2 or later; only image and submit need it"),
         _package("spython", "0.3.14", "rephase[cluster]", needed="only image needs it"),
-        _tool("slurm", Queue().version, "run rephase submit on a login node of a cluster; only submit needs it"),
+        *_runners(),
         _package("huggingface_hub", "0.30", "rephase[hub]", needed="only fetch needs it"),
         _package("matplotlib", "3.9", "rephase[report]", needed="only report needs it"),
     )
@@ -197,6 +196,25 @@ def _tool(name: str, version: Callable[[], str], remedy: str) -> Finding:
         return Finding(name, Standing.OK, version())
     except RephaseError as error:
         return Finding(name, Standing.ABSENT, error.problem, remedy)
+
+
+def _runners() -> list[Finding]:
+    from rephase.plugins.runners import build_runner, discover_runners
+
+    found = []
+    for one in discover_runners().offered:
+        remedy = f"needed where jobs are submitted to it; only submit --runner {one.offer.name} needs it"
+        try:
+            runner = build_runner(one.offer, one.offer.options())
+        except RephaseError as error:
+            found.append(Finding(one.offer.name, Standing.ABSENT, error.problem, error.remedy or remedy))
+        else:
+            found.append(_tool(one.offer.name, runner.version, remedy))
+    return found or [
+        Finding(
+            "runners", Standing.ABSENT, "none installed", "pip install ./plugins/rephase-slurm; only submit needs it"
+        )
+    ]
 
 
 def _existing(folder: Path) -> Path:

@@ -16,11 +16,9 @@ from typing import Any
 
 from attrs import asdict, field, frozen
 
-__all__ = ["IMAGE_VARIABLE", "Gpu", "Machine", "SlurmJob", "describe_job", "describe_machine", "image_digest"]
+from rephase.protocols.runner import IMAGE_VARIABLE, JOB_VARIABLE
 
-#: Environment variable that tells a process inside a container which image it is in (``sha256:<64 hex>``).
-#: A file cannot hold its own digest, so whoever starts the container says it.
-IMAGE_VARIABLE = "REPHASE_IMAGE_DIGEST"
+__all__ = ["Gpu", "Machine", "SlurmJob", "describe_job", "describe_machine", "image_digest", "job_label"]
 
 
 @frozen
@@ -159,6 +157,13 @@ def describe_job(environ: Mapping[str, str] | None = None) -> SlurmJob | None:
         node=env.get("SLURMD_NODENAME", ""),
         restarts=int(restarts) if restarts.isdigit() else 0,
     )
+
+
+def job_label(environ: Mapping[str, str] | None = None) -> str:
+    """Return the job this process belongs to, as its engine names it; empty outside one."""
+    env = os.environ if environ is None else environ
+    job = describe_job(env)
+    return job.label if job else env.get(JOB_VARIABLE, "")
 
 
 def image_digest(environ: Mapping[str, str] | None = None) -> str:

@@ -35,7 +35,7 @@ def test_without_programs_only_the_cluster_is_out_of_reach(tmp_path: Path, monke
     findings = {finding.name: finding for finding in examine(tmp_path)}
     assert findings["apptainer"].standing is Standing.ABSENT
     assert findings["slurm"].found == "sbatch is not here"
-    assert findings["slurm"].remedy == "run rephase submit on a login node of a cluster; only submit needs it"
+    assert findings["slurm"].remedy == "needed where jobs are submitted to it; only submit --runner slurm needs it"
     assert can_run_here(tuple(findings.values()))
 
 

@@ -1,8 +1,8 @@
-"""What one job asks a queue for, checked before any queue sees it.
+"""What one job asks for, checked before any engine sees it.
 
-Every value ends up in a script's ``#SBATCH`` lines, so each must match a narrow pattern: nothing from a manifest or a
-command line can carry a space, a quote or a line break into a script. Whether the cluster has such a partition or
-GPU is for the cluster to say (`rephase.runtime.queue.Queue.refusal`).
+Every value ends up in a script, so each must match a narrow pattern: nothing from a manifest or a command line can
+carry a space, a quote or a line break into it. Whether there is such a partition or GPU is for the engine to say
+(`rephase.protocols.Runner.refusal`).
 """
 
 from __future__ import annotations
@@ -14,11 +14,17 @@ from attrs import asdict, evolve, fields, frozen
 
 from rephase.errors import UsageError
 
-__all__ = ["JobRequest", "overridden"]
+__all__ = ["ANY_GPU", "JobRequest", "overridden"]
+
+#: The GPU type that stands for whichever the engine gives.
+ANY_GPU = "any"
 
 _PATTERNS = {
-    "partition": (r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "a partition name such as ice-gpu"),
-    "gpu": (r"([A-Za-z0-9][A-Za-z0-9_.-]{0,63})?", "a GPU type such as H100, or nothing"),
+    "partition": (
+        r"([A-Za-z0-9][A-Za-z0-9_.-]{0,63}(,[A-Za-z0-9][A-Za-z0-9_.-]{0,63}){0,15})?",
+        "a partition name such as ice-gpu, or a list such as ice-gpu,coc-gpu",
+    ),
+    "gpu": (r"([A-Za-z0-9][A-Za-z0-9_.-]{0,63})?", "a GPU type such as H100, any, or nothing"),
     "memory": (r"[1-9][0-9]{0,6}[MGT]B?", "memory such as 450GB"),
     "account": (r"([A-Za-z0-9][A-Za-z0-9_.-]{0,63})?", "an account name such as coc, or nothing"),
 }
@@ -30,8 +36,9 @@ class JobRequest:
     """What one job asks for.
 
     Args:
-        partition: Partition of the queue.
-        gpu: GPU type, case sensitive as in the cluster's own configuration; empty for a job without a GPU.
+        partition: Partition of the queue, or several with commas; empty where the engine has none.
+        gpu: GPU type, case sensitive as in the cluster's own configuration; ``any`` for whichever, empty for a job
+            without a GPU.
         gpus: Number of such GPUs.
         cpus: CPU cores.
         memory: Memory of the node, a number with M, G or T and an optional B.
@@ -76,6 +83,12 @@ class JobRequest:
         days, rest = divmod(self.seconds, 86400)
         text = f"{rest // 3600:02d}:{rest % 3600 // 60:02d}:{rest % 60:02d}"
         return f"{days}-{text}" if days else text
+
+    @property
+    def megabytes(self) -> int:
+        """The memory in MB."""
+        unit = self.memory.rstrip("B")[-1]
+        return int(self.memory.rstrip("B")[:-1]) * {"M": 1, "G": 1000, "T": 1000000}[unit]
 
     def as_plain(self) -> dict[str, Any]:
         """Return the values as a dictionary, for a submission's record."""

@@ -6,12 +6,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from rephase_slurm.options import SlurmOptions
+from rephase_slurm.scripts import array_spec, script
 
-from rephase.errors import UsageError
+from rephase.errors import ManifestError, UsageError
 from rephase.manifest.hashing import file_digest
-from rephase.runtime.containers import Bind, Container
-from rephase.runtime.resources import JobRequest
-from rephase.runtime.slurm import ArrayJob, ArrayTask, CheckJob, array_script, array_spec, check_script
+from rephase.manifest.reading import structure
+from rephase.protocols import Bind, Container, Job, JobRequest, Task
 
 GOLDEN = Path(__file__).parent / "golden"
 DIGEST = "sha256:" + "ab" * 32
@@ -24,24 +25,24 @@ RUNS = [
 
 
 def container(image: str = "/scratch/images/rephase.sif") -> Container:
-    return Container(Path(image), DIGEST, (Bind(Path("/scratch/clone")), Bind(Path("/scratch/runs"), writable=True)))
+    return Container(image, DIGEST, (Bind(Path("/scratch/clone")), Bind(Path("/scratch/runs"), writable=True)))
 
 
-def array(**changes: object) -> ArrayJob:
+def array(**changes: object) -> Job:
     values = {
         "name": "rephase-phase3-logged-baseline",
         "title": "phase3 at scale logged, array baseline; written by rephase submit",
-        "tasks": tuple(ArrayTask(index, run) for index, run in enumerate(RUNS)),
+        "tasks": tuple(Task(index, run) for index, run in enumerate(RUNS)),
         "request": LOGGED,
         "container": container(),
         "arguments": ("run", "phase3", "--scale", "logged", "--config", "baseline"),
         "log_folder": Path("/scratch/runs/logs"),
         "throttle": 4,
     }
-    return ArrayJob(**(values | changes))  # type: ignore[arg-type]
+    return Job(**(values | changes))  # type: ignore[arg-type]
 
 
-def check(**changes: object) -> CheckJob:
+def check(**changes: object) -> Job:
     values = {
         "name": "rephase-phase3-logged-check",
         "title": "check of phase3 at scale logged after all of its runs have ended",
@@ -50,10 +51,14 @@ def check(**changes: object) -> CheckJob:
         "arguments": ("check", "phase3", "--scale", "logged"),
         "log_folder": Path("/scratch/runs/logs"),
     }
-    return CheckJob(**(values | changes))  # type: ignore[arg-type]
+    return Job(**(values | changes))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("name", "text"), [("array.sh", array_script(array())), ("check.sh", check_script(check()))])
+def script_of(job: Job, **options: object) -> str:
+    return script(job, SlurmOptions(**options))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("name", "text"), [("array.sh", script_of(array())), ("check.sh", script_of(check()))])
 def test_scripts_are_the_golden_ones(name: str, text: str) -> None:
     golden = GOLDEN / name
     if os.environ.get("REPHASE_WRITE_GOLDEN"):
@@ -62,7 +67,7 @@ def test_scripts_are_the_golden_ones(name: str, text: str) -> None:
 
 
 def test_a_script_is_a_pure_function_of_the_job() -> None:
-    assert array_script(array()) == array_script(array())
+    assert script_of(array()) == script_of(array())
 
 
 @pytest.mark.parametrize("name", ["array.sh", "check.sh"])
@@ -80,13 +85,13 @@ def test_writes_indices_as_the_queue_reads_them(indices, throttle, spec) -> None
 
 def test_a_job_without_gpu_asks_for_none() -> None:
     request = JobRequest("ice-cpu", "", 1, 2, "4GB", "10m", "")
-    text = array_script(array(request=request))
+    text = script_of(array(request=request))
     assert "--gres" not in text
     assert "--account" not in text
 
 
 def test_a_short_job_is_warned_at_half_of_its_time() -> None:
-    text = array_script(array(request=JobRequest("ice-cpu", "", 1, 2, "4GB", "4m", "")))
+    text = script_of(array(request=JobRequest("ice-cpu", "", 1, 2, "4GB", "4m", "")))
     assert "#SBATCH --signal=B:USR1@120\n" in text
 
 
@@ -97,9 +102,9 @@ HOSTILE = ["x\n#SBATCH --account=other", "x; touch pwned", "$(touch pwned)", "`t
 def test_no_name_can_break_out_of_the_script(value: str) -> None:
     with pytest.raises(UsageError):
         array(name=value)
-    with pytest.raises(UsageError):
-        JobRequest(value, "H100", 1, 16, "450GB", "16h", "coc")
     if value:
+        with pytest.raises(UsageError):
+            JobRequest(value, "H100", 1, 16, "450GB", "16h", "coc")
         with pytest.raises(UsageError):
             JobRequest("ice-gpu", value, 1, 16, "450GB", "16h", "coc")
         with pytest.raises(UsageError):
@@ -112,8 +117,8 @@ def test_no_name_can_break_out_of_the_script(value: str) -> None:
 
 @pytest.mark.parametrize("value", ["a\nb", "$(id)", "a;b", "`id`", "a'b", ""])
 def test_no_run_label_can_break_out_of_the_script(value: str) -> None:
-    with pytest.raises(UsageError, match="cannot stand in a job script; use plain names for runs"):
-        ArrayTask(0, value)
+    with pytest.raises(UsageError, match="cannot stand in a job; use plain names for runs"):
+        Task(0, value)
 
 
 def test_no_title_can_break_out_of_its_comment() -> None:
@@ -124,7 +129,7 @@ def test_no_title_can_break_out_of_its_comment() -> None:
 @pytest.mark.parametrize("folder", ["/runs/%x", "/my runs", "runs", "/runs\n", "/runs'"])
 def test_refuses_a_log_folder_that_the_queue_would_misread(folder: str) -> None:
     with pytest.raises(UsageError, match="SLURM cannot write its output to"):
-        array(log_folder=Path(folder))
+        script_of(array(log_folder=Path(folder)))
 
 
 @pytest.mark.parametrize("word", ["$(touch pwned)", "a b", "`id`", "';id;'", '"', "\\", "*"])
@@ -136,8 +141,8 @@ def test_arguments_and_images_reach_the_program_as_they_are(word: str, tmp_path:
     told = tmp_path / "told"
     stand_in(tmp_path / "apptainer", f'printf "%s\\0" "$@" > {shlex.quote(str(told))}')
     stand_in(tmp_path / "nvidia-smi", "exit 9")
-    job = array(arguments=("run", word), container=Container(image, digest))
-    done = run_script(array_script(job), tmp_path)
+    job = array(arguments=("run", word), container=Container(str(image), digest))
+    done = run_script(script_of(job), tmp_path)
     assert done.returncode == 0, done.stderr
     words = told.read_text().split("\0")[:-1]
     assert words[-7:] == [str(image), "run", word, "--index", "4", "--expect-run", RUNS[4]]
@@ -149,7 +154,7 @@ def test_the_gpu_is_handed_in_only_where_there_is_one(tmp_path: Path) -> None:
     told = tmp_path / "told"
     stand_in(tmp_path / "apptainer", f"echo $@ > {told}")
     stand_in(tmp_path / "nvidia-smi", "exit 0")
-    assert run_script(array_script(array(container=real_container(tmp_path))), tmp_path).returncode == 0
+    assert run_script(script_of(array(container=real_container(tmp_path))), tmp_path).returncode == 0
     assert told.read_text().startswith("run --nv --cleanenv --no-home")
 
 
@@ -157,7 +162,7 @@ def test_refuses_an_image_that_is_not_the_submitted_one(tmp_path: Path) -> None:
     stand_in(tmp_path / "apptainer", "echo started")
     image = tmp_path / "rephase.sif"
     image.write_bytes(b"another")
-    done = run_script(array_script(array(container=Container(image, DIGEST))), tmp_path)
+    done = run_script(script_of(array(container=Container(str(image), DIGEST))), tmp_path)
     assert done.returncode == 3
     assert done.stdout == ""
     assert f"rephase: {image} is missing or is not the image that was submitted ({DIGEST})" in done.stderr
@@ -170,7 +175,7 @@ def test_refuses_an_image_that_is_not_the_submitted_one(tmp_path: Path) -> None:
 def test_puts_back_what_was_killed_and_not_what_failed(code, restarts, requeued, tmp_path: Path) -> None:
     stand_in(tmp_path / "apptainer", f"exit {code}")
     stand_in(tmp_path / "scontrol", f"echo $@ > {tmp_path}/requeued")
-    done = run_script(array_script(array(container=real_container(tmp_path))), tmp_path, SLURM_RESTART_COUNT=restarts)
+    done = run_script(script_of(array(container=real_container(tmp_path))), tmp_path, SLURM_RESTART_COUNT=restarts)
     assert done.returncode == code
     assert (tmp_path / "requeued").exists() is requeued
     if requeued:
@@ -183,7 +188,7 @@ kill -USR1 $PPID
 for i in $(seq 100); do sleep 0.1; done"""
     stand_in(tmp_path / "apptainer", body)
     stand_in(tmp_path / "scontrol", f"echo $@ > {tmp_path}/requeued")
-    done = run_script(array_script(array(container=real_container(tmp_path))), tmp_path)
+    done = run_script(script_of(array(container=real_container(tmp_path))), tmp_path)
     assert done.returncode == 130
     assert (tmp_path / "saved").read_text() == "saved\n"
     assert (tmp_path / "requeued").read_text() == "requeue 70_4\n"
@@ -195,7 +200,7 @@ kill -TERM $PPID
 sleep 0.5; echo saved > {tmp_path}/saved; exit 130"""
     stand_in(tmp_path / "apptainer", body)
     stand_in(tmp_path / "scontrol", f"echo $@ > {tmp_path}/requeued")
-    done = run_script(array_script(array(container=real_container(tmp_path))), tmp_path)
+    done = run_script(script_of(array(container=real_container(tmp_path))), tmp_path)
     assert done.returncode == 130
     assert (tmp_path / "saved").exists()
     assert not (tmp_path / "told").exists()
@@ -204,7 +209,7 @@ sleep 0.5; echo saved > {tmp_path}/saved; exit 130"""
 
 def test_tells_the_container_the_queues_variables_and_nothing_else(tmp_path: Path) -> None:
     stand_in(tmp_path / "apptainer", f"env > {tmp_path}/env")
-    text = array_script(array(container=real_container(tmp_path)))
+    text = script_of(array(container=real_container(tmp_path)))
     assert run_script(text, tmp_path, CUDA_VISIBLE_DEVICES="0,1", OTHER="x").returncode == 0
     told = {line for line in (tmp_path / "env").read_text().splitlines() if line.startswith("APPTAINERENV_")}
     digest = real_container(tmp_path).digest
@@ -219,11 +224,107 @@ def test_tells_the_container_the_queues_variables_and_nothing_else(tmp_path: Pat
     }
 
 
-def test_refuses_an_array_of_nothing_and_a_throttle_of_nothing() -> None:
-    with pytest.raises(UsageError, match="there is no run to submit"):
-        array(tasks=())
+def test_refuses_a_throttle_of_nothing_and_a_job_without_partition() -> None:
     with pytest.raises(UsageError, match="--throttle: 0 is not a number of tasks from 1 to 10000"):
         array(throttle=0)
+    with pytest.raises(UsageError, match="names no partition; give --partition"):
+        script_of(array(request=JobRequest("", "H100", 1, 16, "450GB", "16h", "coc")))
+
+
+@pytest.mark.parametrize(
+    ("gpu", "way", "line"),
+    [
+        ("any", "gres", "--gres=gpu:2"),
+        ("H100", "gpus", "--gpus=H100:2"),
+        ("any", "gpus", "--gpus=2"),
+        ("any", "gpus-per-node", "--gpus-per-node=2"),
+    ],
+)
+def test_asks_for_gpus_the_way_a_site_wants(gpu: str, way: str, line: str) -> None:
+    text = script_of(array(request=JobRequest("ice", gpu, 2, 1, "4GB", "1h", "")), gpus_as=way)
+    assert [one for one in text.splitlines() if "gres" in one or "--gpus" in one] == [f"#SBATCH {line}"]
+
+
+def test_a_list_of_partitions_is_one_line() -> None:
+    text = script_of(array(request=JobRequest("ice-gpu,coc-gpu", "H100", 1, 1, "4GB", "1h", "")))
+    assert "#SBATCH --partition=ice-gpu,coc-gpu\n" in text
+
+
+def test_a_site_says_what_it_wants_besides() -> None:
+    wanted = {
+        "qos": "long",
+        "constraint": "h100|h200",
+        "exclude": "n[1-3]",
+        "reservation": "class",
+        "check_qos": "short",
+    }
+    sbatch = {"mail-type": "END", "exclusive": "", "nodelist": "n7"}
+    lines = [line for line in script_of(array(), **wanted, sbatch=sbatch).splitlines() if "SBATCH" in line]
+    assert lines[8:16] == [
+        "#SBATCH --gres=gpu:H100:1",
+        "#SBATCH --qos=long",
+        "#SBATCH --reservation=class",
+        "#SBATCH --constraint=h100|h200",
+        "#SBATCH --exclude=n[1-3]",
+        "#SBATCH --exclusive",
+        "#SBATCH --mail-type=END",
+        "#SBATCH --nodelist=n7",
+    ]
+    told = script_of(check(), **wanted, sbatch=sbatch)
+    assert "--qos=short" in told
+    assert "--mail-type=END" in told
+    assert not any(word in told for word in ("constraint", "exclude", "exclusive", "nodelist"))
+
+
+@pytest.mark.parametrize(
+    ("given", "problem", "remedy"),
+    [
+        ({"qos": "a b"}, "options.qos: 'a b' cannot stand in a job script", "leave out spaces, quotes and backslashes"),
+        ({"qoss": "a"}, "options.qoss: unknown key", "did you mean 'qos'?"),
+        ({"gpus_as": "x"}, "options.gpus_as: 'x' is no way to ask for GPUs", "known: gres, gpus, gpus-per-node"),
+        ({"sbatch": {"mail-typ": "END"}}, "sbatch has no option 'mail-typ' that is taken here", "'mail-type'?"),
+        ({"sbatch": {"mem": "1G"}}, "options.sbatch: 'mem' is not taken from here", "use --memory"),
+        (
+            {"sbatch": {"export": "ALL"}},
+            "options.sbatch: 'export' is not taken",
+            "rephase sets it, and jobs rely on it",
+        ),
+        ({"sbatch": {"comment": "x\n#SBATCH --uid=0"}}, "cannot stand in a job script", "leave out spaces"),
+        ({"sbatch": {"comment": "$(id)"}}, "cannot stand in a job script", "leave out spaces"),
+    ],
+)
+def test_reads_options_strictly(given: dict[str, object], problem: str, remedy: str) -> None:
+    with pytest.raises(ManifestError) as caught:
+        structure(given, SlurmOptions, "sites.toml", "options")
+    assert problem in str(caught.value)
+    assert remedy in str(caught.value)
+
+
+def test_a_container_that_cannot_start_is_not_put_back(tmp_path: Path) -> None:
+    stand_in(tmp_path / "apptainer", "echo FATAL: no image >&2; exit 255")
+    stand_in(tmp_path / "scontrol", f"echo $@ > {tmp_path}/requeued")
+    done = run_script(script_of(array(container=real_container(tmp_path))), tmp_path)
+    assert done.returncode == 255
+    assert done.stderr == (
+        "FATAL: no image\nrephase: the container could not be started (exit code 255); the lines above say why\n"
+    )
+    assert not (tmp_path / "requeued").exists()
+
+
+@pytest.mark.parametrize(("number", "requeued"), [("USR1", True), ("TERM", False)])
+def test_a_signal_while_the_image_is_read_ends_the_task_and_starts_nothing(number, requeued, tmp_path: Path) -> None:
+    stand_in(tmp_path / "sha256sum", f"kill -{number} $PPID; sleep 0.5")
+    stand_in(tmp_path / "apptainer", f"touch {tmp_path}/started")
+    stand_in(tmp_path / "scontrol", f"echo $@ > {tmp_path}/requeued")
+    done = run_script(script_of(array(container=real_container(tmp_path))), tmp_path)
+    assert done.returncode == 143
+    assert not (tmp_path / "started").exists()
+    assert (tmp_path / "requeued").exists() is requeued
+
+
+def test_listens_for_signals_before_it_does_anything(tmp_path: Path) -> None:
+    lines = [line for line in script_of(array()).splitlines() if line and not line.startswith("#")]
+    assert [line.split()[0] for line in lines[:4]] == ["asked=", "payload=", "trap", "trap"]
 
 
 def stand_in(path: Path, body: str) -> None:
@@ -234,7 +335,7 @@ def stand_in(path: Path, body: str) -> None:
 def real_container(folder: Path) -> Container:
     image = folder / "rephase.sif"
     image.write_bytes(b"image")
-    return Container(image, "sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d")
+    return Container(str(image), "sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d")
 
 
 def run_script(text: str, folder: Path, **variables: object) -> subprocess.CompletedProcess[str]:

@@ -14,6 +14,12 @@
 #SBATCH --open-mode=append
 #SBATCH --signal=B:USR1@300
 #SBATCH --output=/scratch/runs/logs/%x-%A_%a.log
+# USR1 comes to this shell alone: the time is nearly up, so the run is told to write its checkpoint and stop.
+# TERM, when the job is cancelled or requeued, SLURM sends to every process itself; this shell only waits.
+asked=
+payload=
+trap 'asked=USR1; [ -z "$payload" ] || kill -s TERM "$payload" 2>/dev/null' USR1
+trap 'asked=TERM' TERM
 set -u
 
 # Index of a task and the run it is; a manifest that means another run by then starts nothing.
@@ -29,10 +35,32 @@ runs=(
     [8]=baseline/cheetah-run/seed-456
 )
 
+finish() {  # A signal ends `wait` early, so wait until the process is really gone.
+    while kill -0 "$payload" 2>/dev/null; do wait "$payload"; done
+    wait "$payload"
+    code=$?
+    payload=
+}
+restarts=${SLURM_RESTART_COUNT:-0}
+again() {  # Not SLURM_JOB_ID: for one task of an array that is the number of the whole array, ended ones included.
+    echo "rephase: $1; back into the queue, the run goes on from its checkpoint" >&2
+    scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"
+}
+nearly_up() { [ "$asked" = USR1 ] && [ "$restarts" -lt 50 ]; }
+was_killed() { [ "$code" -gt 128 ] && [ "$code" -lt 193 ] && [ "$code" -ne 130 ] && [ -z "$asked" ] &&
+    [ "$restarts" -lt 3 ]; }
+
 image=/scratch/images/rephase.sif
 digest=abababababababababababababababababababababababababababababababab
-# A file that was rebuilt under the same name is another image.
-if ! echo "$digest  $image" | sha256sum --check --status; then
+# A file that was rebuilt under the same name is another image. This takes a while, so signals are answered meanwhile.
+sha256sum --check --status <<<"$digest  $image" &
+payload=$!
+finish
+if [ -n "$asked" ]; then
+    if nearly_up; then again "the time is nearly up before the image was read"; fi
+    exit 143
+fi
+if [ "$code" -ne 0 ]; then
     echo "rephase: $image is missing or is not the image that was submitted (sha256:$digest)" >&2
     exit 3
 fi
@@ -48,31 +76,16 @@ done
 gpu=()
 if nvidia-smi -L >/dev/null 2>&1; then gpu=(--nv); fi
 
-# USR1 comes to this shell alone: the time is nearly up, so the run is told to write its checkpoint and stop.
-# TERM, when the job is cancelled or requeued, SLURM sends to every process itself; this shell only waits.
-asked=
-payload=
-trap 'asked=USR1; kill -s TERM "$payload" 2>/dev/null' USR1
-trap 'asked=TERM' TERM
-
 apptainer run ${gpu[@]+"${gpu[@]}"} --cleanenv --no-home --no-mount cwd --pwd / --bind /scratch/clone:/scratch/clone:ro --bind /scratch/runs:/scratch/runs:rw \
     "$image" run phase3 --scale logged --config baseline --index "$SLURM_ARRAY_TASK_ID" --expect-run "${runs[$SLURM_ARRAY_TASK_ID]}" &
 payload=$!
-# A signal ends `wait` early, so wait until the run is really gone.
-while kill -0 "$payload" 2>/dev/null; do wait "$payload"; done
-wait "$payload"
-code=$?
-
-restarts=${SLURM_RESTART_COUNT:-0}
-again=
-if [ "$code" -ne 0 ] && [ "$asked" = USR1 ] && [ "$restarts" -lt 50 ]; then
-    again="the time is nearly up"
-elif [ "$code" -gt 128 ] && [ "$code" -ne 130 ] && [ -z "$asked" ] && [ "$restarts" -lt 3 ]; then
-    again="the run was killed (exit code $code)"
-fi
-if [ -n "$again" ]; then
-    echo "rephase: $again; back into the queue, the run goes on from its checkpoint" >&2
-    # Not SLURM_JOB_ID: for one task of an array that is the number of the whole array, ended ones included.
-    scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"
+[ "$asked" != USR1 ] || kill -s TERM "$payload" 2>/dev/null  # it came while the run was being started
+finish
+if [ "$code" -eq 255 ]; then
+    echo "rephase: the container could not be started (exit code 255); the lines above say why" >&2
+elif [ "$code" -ne 0 ] && nearly_up; then
+    again "the time is nearly up"
+elif was_killed; then
+    again "the run was killed (exit code $code)"
 fi
 exit "$code"

@@ -3,19 +3,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from rephase_slurm.containers import container_environment, run_command
 
 from rephase.errors import UsageError
-from rephase.runtime.containers import Bind, Container, container_environment, run_command
+from rephase.protocols import Bind, Container
 
 DIGEST = "sha256:" + "ab" * 32
-CONTAINER = Container(
-    Path("/images/rephase.sif"), DIGEST, (Bind(Path("/data")), Bind(Path("/runs"), writable=True)), Path("/runs")
-)
+CONTAINER = Container("/images/rephase.sif", DIGEST, (Bind(Path("/data")), Bind(Path("/runs"), writable=True)))
 
 
 def test_a_run_is_one_line_that_can_be_read() -> None:
     assert " ".join(run_command(CONTAINER, ["run", "phase3", "--index", "4"])) == (
-        "apptainer run --cleanenv --no-home --no-mount cwd --pwd /runs --bind /data:/data:ro --bind /runs:/runs:rw "
+        "apptainer run --cleanenv --no-home --no-mount cwd --pwd / --bind /data:/data:ro --bind /runs:/runs:rw "
         "/images/rephase.sif run phase3 --index 4"
     )
 
@@ -47,11 +46,15 @@ def test_refuses_paths_that_apptainer_would_misread(path: str) -> None:
         f"{path!r} cannot be the path of a bind: a comma, a colon or a control character, or not absolute; "
         "move it to a folder with a plain name"
     )
-    with pytest.raises(UsageError, match="cannot be the path of an image"):
-        Container(Path(path), DIGEST)
+
+
+@pytest.mark.parametrize("image", ["/a,b", "/a:b", "/a\nb", "", " x", "a,b@sha256:0"])
+def test_refuses_images_that_an_engine_would_misread(image: str) -> None:
+    with pytest.raises(UsageError, match="cannot be an image"):
+        Container(image, DIGEST)
 
 
 def test_refuses_an_image_without_digest() -> None:
     with pytest.raises(UsageError) as caught:
-        Container(Path("/x.sif"), "latest")
+        Container("/x.sif", "latest")
     assert str(caught.value) == "/x.sif: 'latest' is no digest; write sha256: and 64 hex digits"

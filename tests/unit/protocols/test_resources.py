@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from rephase.errors import UsageError
-from rephase.runtime.resources import JobRequest, overridden
+from rephase.protocols.resources import JobRequest, overridden
 
 LOGGED = JobRequest("ice-gpu", "H100", 1, 16, "450GB", "16h", "coc")
 
@@ -55,3 +55,15 @@ def test_says_which_resource_is_wrong() -> None:
 
 def test_is_plain_in_a_submission_record() -> None:
     assert JobRequest(**LOGGED.as_plain()) == LOGGED
+
+
+@pytest.mark.parametrize(("memory", "megabytes"), [("450GB", 450000), ("1T", 1000000), ("512M", 512)])
+def test_knows_which_memory_is_more(memory: str, megabytes: int) -> None:
+    assert overridden(LOGGED, memory=memory).megabytes == megabytes
+
+
+def test_takes_lists_of_partitions_and_no_more() -> None:
+    assert overridden(LOGGED, partition="ice-gpu,coc-gpu").partition == "ice-gpu,coc-gpu"
+    for wrong in ("a,", ",a", "a, b", "a;b"):
+        with pytest.raises(UsageError, match=r"a list such as ice-gpu,coc-gpu"):
+            overridden(LOGGED, partition=wrong)
