@@ -13,6 +13,9 @@ from rephase.cli.rendering import emit, table, tell
 from rephase.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rephase.manifest import Phase
     from rephase.reproduction.datasets import StartStates
 
 __all__ = ["configure", "run"]
@@ -30,9 +33,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIGEST",
         action="append",
         default=[],
-        help="digest of a chunk, in the order of the chunks (default: what 'rephase fetch' pinned, else computed)",
+        help="digest of a chunk, in the order of the chunks (default: computed and only recorded)",
     )
-    parser.add_argument("--phase", help="phase whose manifest and lock pin the chunks")
+    parser.add_argument(
+        "--phase",
+        help="phase that pins the chunks: all of its chunks are needed, each once, and the store is pinned in its lock",
+    )
     parser.add_argument("--scale", choices=["embedded", "logged"], default="logged", help="its scale (default: logged)")
     parser.add_argument("--project", type=Path, help="folder that holds reproductions/ (default: here or above)")
     parser.add_argument("--start-states", metavar="FILE", type=Path, help="also write start observations to this file")
@@ -53,10 +59,15 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         0 when everything asked for was written.
     """
-    from rephase.reproduction.datasets import import_dataset, open_store, write_start_states
+    from rephase.engine.store import INDEX_FILE
+    from rephase.reproduction.datasets import import_dataset, open_store, pin_made, write_start_states
 
+    phase = _phase(arguments)
     if arguments.chunks:
-        store = import_dataset(arguments.chunks, arguments.into, arguments.task, _digests(arguments), tell)
+        chunks, digests = _pinned(arguments, phase)
+        store = import_dataset(chunks, arguments.into, arguments.task, digests, tell)
+        if phase is not None:
+            pin_made(phase, store.folder / INDEX_FILE, {one.name: one.sha256 for one in store.index.sources}, tell)
     elif arguments.start_states:
         store = open_store(arguments.into)
     else:
@@ -72,11 +83,19 @@ def run(arguments: argparse.Namespace) -> int:
             seed=arguments.seed,
             sampling=arguments.episode_sampling,
         )
+        if phase is not None:
+            pin_made(phase, starts.path, {INDEX_FILE: store.digest}, tell)
     from rephase.reproduction.datasets import describe
 
     data: dict[str, Any] = {"folder": str(arguments.into), **describe(store)}
-    rows = [[row["task"], str(row["index"]), f"{row['episodes']:,}"] for row in data["tasks"]]
-    lines = [table(["Task", "Index", "Episodes"], rows, numbers=(1, 2)), f"{arguments.into}: {store.digest}"]
+    rows = [
+        [row["task"], str(row["index"]), f"{row['episodes']:,}", " + ".join(f"{n:,}" for n in row["by_source"])]
+        for row in data["tasks"]
+    ]
+    lines = [
+        table(["Task", "Index", "Episodes", "By chunk"], rows, numbers=(1, 2)),
+        f"{_counted(data)}; {arguments.into}: {store.digest}",
+    ]
     if starts is not None:
         data["start_states"] = _starts_data(starts)
         lines.append(
@@ -86,23 +105,38 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _digests(arguments: argparse.Namespace) -> dict[str, str]:
-    """Digest of each chunk that is pinned anywhere, by the chunk's path."""
-    from rephase.reproduction.datasets import pinned_digests
+def _counted(data: Mapping[str, Any]) -> str:
+    """How many episodes the chunks hold and how many a task were kept, in words."""
+    sources, tasks = data["sources"], data["tasks"]
+    kept = sorted({row["episodes"] for row in tasks})
+    each = f"{kept[0]:,} a task" if len(kept) == 1 else f"{kept[0]:,} to {kept[-1]:,} a task"
+    held = sum(one["episodes"] for one in sources)
+    return f"{held:,} episodes in {len(sources)} chunk{'s' * (len(sources) > 1)}, kept of {len(tasks)} tasks: {each}"
 
-    if arguments.sha256:
-        if len(arguments.sha256) != len(arguments.chunks):
-            raise UsageError(
-                f"{len(arguments.sha256)} digests for {len(arguments.chunks)} chunks",
-                where="--sha256",
-                remedy="give one for each chunk, in the same order",
-            )
-        return {str(chunk): digest for chunk, digest in zip(arguments.chunks, arguments.sha256, strict=True)}
-    if arguments.phase:
-        from rephase.cli.options import phase_of
 
-        return pinned_digests(phase_of(arguments), arguments.chunks)
-    return {}
+def _phase(arguments: argparse.Namespace) -> Phase | None:
+    if not arguments.phase:
+        return None
+    from rephase.cli.options import phase_of
+
+    return phase_of(arguments)
+
+
+def _pinned(arguments: argparse.Namespace, phase: Phase | None) -> tuple[list[Path], dict[str, str]]:
+    """The chunks in the order they are imported, and the digest of each that is pinned anywhere, by its path."""
+    from rephase.reproduction.datasets import pinned_chunks
+
+    if phase is not None:
+        pinned = pinned_chunks(phase, arguments.chunks)
+        return list(pinned), {str(chunk): digest for chunk, digest in pinned.items()}
+    if arguments.sha256 and len(arguments.sha256) != len(arguments.chunks):
+        raise UsageError(
+            f"{len(arguments.sha256)} digests for {len(arguments.chunks)} chunks",
+            where="--sha256",
+            remedy="give one for each chunk, in the same order",
+        )
+    given = zip(arguments.chunks, arguments.sha256, strict=False)
+    return list(arguments.chunks), {str(chunk): digest for chunk, digest in given}
 
 
 def _starts_data(starts: StartStates) -> dict[str, Any]:

@@ -41,6 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
             {
                 "how": one.how,
                 "name": one.name,
+                "origin": one.origin,
                 "path": str(one.path),
                 "pinned_now": one.pinned_now,
                 "sha256": one.sha256,
@@ -51,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         "scale": str(phase.manifest.scale),
     }
     rows = [
-        [one.name, one.how + (", pinned now" if one.pinned_now else ""), one.sha256, displayed(one.path)]
+        [one.name, one.how + (", pinned now" if one.pinned_now else ""), one.sha256, one.origin, displayed(one.path)]
         for one in found
     ]
     made = sum(one.how == "to be made" for one in found)
@@ -59,5 +60,5 @@ def run(arguments: argparse.Namespace) -> int:
     count = f"{ready} {'input' if ready == 1 else 'inputs'} in place and verified"
     count += f", {made} to be made" if made else ""
     summary = f"{phase.manifest.phase} at the {phase.manifest.scale} scale: {count}"
-    emit(arguments, data, "\n".join([table(["Input", "From", "Digest", "Path"], rows), summary]))
+    emit(arguments, data, "\n".join([table(["Input", "From", "Digest", "Pinned from", "Path"], rows), summary]))
     return 0

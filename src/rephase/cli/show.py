@@ -69,6 +69,7 @@ def _data(phase: Phase) -> dict[str, Any]:
     ]
     return data | {
         "manifest_digest": phase.digest,
+        "pins": _pins(phase),
         "config_digests": {name: phase.config_digest(name) for name in phase.configs},
         "resolved": {name: phase.resolved(name) for name in phase.configs},
         "runs": runs,
@@ -99,10 +100,20 @@ def _about(phase: Phase, data: dict[str, Any]) -> str:
 
 def _inputs(phase: Phase) -> str:
     rows = []
-    for name, one in sorted(phase.manifest.inputs.items()):
-        pin = f"pending: {one.pending_because}" if one.pending else one.sha256
-        rows.append([name, "yes" if phase.path_of(name).exists() else "no", one.path, pin])
-    return table(["Input", "Here", "Path", "Digest"], rows)
+    for name, one in sorted(_pins(phase).items()):
+        path = phase.path_of(name)
+        pin = one["sha256"] or f"pending: {phase.input(name).pending_because}"
+        size = f"{one['size']:,}" if one["size"] else "-"
+        rows.append([name, "yes" if path.exists() else "no", phase.input(name).path, size, pin, one["origin"] or "-"])
+    return table(["Input", "Here", "Path", "Bytes", "Digest", "Pinned from"], rows, numbers=(3,))
+
+
+def _pins(phase: Phase) -> dict[str, dict[str, Any]]:
+    """What each input must be and who says so: the manifest, or a lock that fetching or making wrote."""
+    from rephase.manifest.pins import Pin, pin_of
+
+    found = {name: pin_of(phase, name) or Pin(sha256="") for name in phase.manifest.inputs}
+    return {name: {"sha256": pin.sha256, "size": pin.size, "origin": pin.origin} for name, pin in found.items()}
 
 
 def _runs(phase: Phase) -> str:

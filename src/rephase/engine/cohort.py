@@ -65,8 +65,8 @@ class Cohort:
         build_policy: Makes one run's policy module; called once for each run.
         algorithm: What to do.
         members: The runs.
-        experience: By task index, start observations (n, S) for a frozen model, or where to draw slices from for
-            models that train; these also as one for each run.
+        experience: By task index, start observations (n, S) for a frozen model, or where to draw episodes from:
+            start states for a frozen model, slices for models that train; these also as one for each run.
         spaces: Sizes of the task suite.
         stackable: Whether policies may run under `torch.func.vmap`; one after the other otherwise.
         device: Where to compute.
@@ -125,6 +125,7 @@ class Cohort:
             policies[0].noise_shape(algorithm.batch_size),
             model.transition_noise_shape(algorithm.batch_size * algorithm.model_updates),
             algorithm.model_updates,
+            algorithm.finetune_world_model,
         )
         self._tasks = torch.tensor([member.task for member in members], device=self.device)
         self._actors = Actors(self._world_model, stacked, self._tasks)

@@ -19,10 +19,14 @@ __all__ = ["Draws", "Inputs", "SliceSource"]
 
 
 class SliceSource(Protocol):
-    """Real episodes that stretches can be drawn from; a store and a pool of episodes both are."""
+    """Real episodes of one run's task, that stretches and start states can be drawn from."""
 
     def draw(self, count: int, horizon: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Draw observations (H+1, B, S), actions (H, B, A), plain rewards (H, B) and task indices (B,)."""
+        ...
+
+    def start_states(self, count: int, horizon: int, generator: torch.Generator) -> Tensor:
+        """Draw the first observations (B, S) of what `draw` would, from the same random numbers."""
         ...
 
 
@@ -31,12 +35,13 @@ class Draws:
 
     Args:
         seeds: Each run's seed.
-        experience: Each run's start observations (n, S), or where to draw slices from.
+        experience: Each run's start observations (n, S), or where to draw slices or start states from.
         size: Number B of rows.
         horizon: Number H of steps.
         noise_shape: What a policy wants for one step of B rows.
         model_noise_shape: The same of a transition loss, for its K times B rows; None where it wants none.
         model_updates: Number K of the world model's steps in one update, each on B slices.
+        trains_model: Whether whole slices are wanted; else only where roll-outs start.
     """
 
     def __init__(
@@ -48,8 +53,10 @@ class Draws:
         noise_shape: tuple[int, ...],
         model_noise_shape: tuple[int, ...] | None,
         model_updates: int = 1,
+        trains_model: bool = True,
     ) -> None:
         self._experience = list(experience)
+        self._trains_model = trains_model
         self._size = size
         self._slices = size * model_updates
         self._horizon = horizon
@@ -65,6 +72,8 @@ class Draws:
             if isinstance(source, Tensor):
                 rows = torch.randint(source.shape[0], (self._size,), generator=batches)
                 own = [source[rows].unsqueeze(0)]
+            elif not self._trains_model:
+                own = [source.start_states(self._size, self._horizon, batches).unsqueeze(0)]
             else:
                 own = list(source.draw(self._slices, self._horizon, batches)[:3])
                 if self._model_noise_shape is not None:

@@ -118,6 +118,10 @@ class EpisodePool:
         observations, actions, rewards, tasks = zip(*parts, strict=True)
         return torch.cat(observations, 1), torch.cat(actions, 1), torch.cat(rewards, 1), torch.cat(tasks)
 
+    def start_states(self, count: int, horizon: int, generator: torch.Generator) -> Tensor:
+        """Draw the first observations (B, S) of what `draw` would draw."""
+        return self.draw(count, horizon, generator)[0][0]
+
 
 class Pretrainer:
     """One fit of one world model, which can be interrupted and continued exactly.

@@ -1,7 +1,7 @@
-"""What fetching pinned that the log did not record: ``logged.lock.json`` beside ``logged.toml``.
+"""What was pinned that the manifest does not pin: ``logged.lock.json`` beside ``logged.toml``.
 
-Written once for each input, by the first fetch; binding from then on, like a digest in the manifest. Plain values;
-nothing is fetched here.
+Written by the first fetch of an input, or by whoever made it from others; binding from then on, like a digest in the
+manifest. Plain values; nothing is fetched or made here.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from attrs import field, frozen, validators
 
@@ -20,7 +21,7 @@ from rephase.manifest.reading import structure
 __all__ = ["FetchLock", "PinnedInput", "fetch_lock_path", "format_fetch_lock", "read_fetch_lock"]
 
 _SCHEMA = 1
-_SOURCES = ("hub", "file")
+_SOURCES = ("hub", "file", "made")
 
 
 def _digest(_: object, attribute: object, value: str) -> None:
@@ -28,23 +29,28 @@ def _digest(_: object, attribute: object, value: str) -> None:
         raise ValueError(f"expected sha256:<64 hex digits>, found {value!r}")
 
 
+def _read_only(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
+    return MappingProxyType(dict(mapping))
+
+
 @frozen(kw_only=True)
 class PinnedInput:
-    """One input as the first fetch found it.
+    """One input as the first fetch found it, or as it was made.
 
     Args:
         sha256: Digest of the file.
-        source: ``hub`` when the hub's own metadata gave the digest, ``file`` when it is that of a file somebody had.
-        revision: Full commit of the hub repository; empty for a file.
+        source: ``hub`` when the hub's own metadata gave the digest, ``file`` when it is that of a file somebody had,
+            ``made`` when it was made here from other inputs.
+        revision: Full commit of the hub repository; empty for other sources.
+        size: Bytes; 0 in locks older than this key.
+        made_from: Digest of each input it was made from, by the input's name.
     """
 
     sha256: str = field(validator=_digest)
     source: str = field(validator=validators.in_(_SOURCES))
     revision: str = ""
-
-
-def _read_only(inputs: Mapping[str, PinnedInput]) -> Mapping[str, PinnedInput]:
-    return MappingProxyType(dict(inputs))
+    size: int = field(default=0, validator=validators.ge(0))
+    made_from: Mapping[str, str] = field(factory=dict, converter=_read_only)
 
 
 @frozen(kw_only=True)
@@ -70,8 +76,9 @@ def fetch_lock_path(manifest: Path) -> Path:
 
 
 def format_fetch_lock(lock: FetchLock) -> str:
-    """A lock as its file: JSON with sorted keys."""
-    return json.dumps(plain(lock), indent=2, sort_keys=True) + "\n"
+    """A lock as its file: JSON with sorted keys, without those that say nothing."""
+    inputs = {name: {key: value for key, value in plain(one).items() if value} for name, one in lock.inputs.items()}
+    return json.dumps({"inputs": inputs, "schema": lock.schema}, indent=2, sort_keys=True) + "\n"
 
 
 def read_fetch_lock(manifest: Path) -> FetchLock:

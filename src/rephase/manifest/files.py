@@ -66,6 +66,11 @@ def _inputs(manifest: Manifest) -> list[Problem]:
             )
         if one.made_by and one.repo:
             found.append(Problem(f"{at}.made_by", "stands beside a repo", "keep one of the two origins"))
+        found += [
+            unknown_name(f"{at}.made_from[{place}]", "input", source, list(manifest.inputs))
+            for place, source in enumerate(one.made_from)
+            if source not in manifest.inputs
+        ]
         if not one.pending and one.pending_because:
             found.append(Problem(f"{at}.pending_because", "stands beside a digest", "remove it"))
     return found
@@ -109,8 +114,9 @@ def _algorithms(manifest: Manifest, file: str) -> dict[str, Algorithm]:
             problems.append(
                 Problem(f"{at}.transitions", "the world model trains, and on nothing", "name inputs that hold episodes")
             )
-        if not (use.start_states or trains):
-            problems.append(Problem(f"{at}.start_states", "nothing to start policies from", "name an input"))
+        if not (use.start_states or use.transitions or trains):
+            remedy = "name an input, or name episodes in 'transitions'"
+            problems.append(Problem(f"{at}.start_states", "nothing to start policies from", remedy))
     if problems:
         raise ManifestError(file, problems)
     return found

@@ -163,8 +163,10 @@ class ConfigUse:
     Args:
         file: The configuration's file, relative to the manifest.
         world_model: Input with the world model's weights; empty where it is trained from scratch.
-        start_states: Input with the start observations policies are trained from.
-        transitions: Inputs with transitions, where the world model trains: files of episodes, or a store's index.
+        start_states: Input with the start observations policies are trained from, shared by all runs; empty where
+            every run draws them afresh from its own choice of the episodes in ``transitions``, as the logged code did.
+        transitions: Inputs with episodes: files of them, or a store's index. Where the world model trains, slices are
+            drawn from them.
         title: One line for tables, such as ``flow policy``; the config's name when empty.
         overrides: Values by dotted path into the config file, such as ``"policy.settings.substeps" = 4``; this is
             how a variation of a configuration is named.
@@ -189,6 +191,8 @@ class Input:
 
     Args:
         sha256: Digest of the file, or `PENDING` where nobody recorded it.
+        size: Its bytes; 0 where nobody recorded them. A file of another size is refused before it is hashed.
+        pinned_from: Who published digest and size, where the file is not the project's own.
         path: Where it lies, relative to the manifest; for hub files, where fetching puts it.
         pending_because: Why there is no digest; needed exactly with `PENDING`.
         url: Where it can be fetched from.
@@ -197,11 +201,14 @@ class Input:
         revision: Commit of the repository.
         filename: File within the repository.
         made_by: Command that makes it from other inputs, where it is neither shipped nor fetched.
+        made_from: Names of those inputs.
         about: One line for people.
     """
 
     sha256: str = field(validator=_digest)
     path: str
+    size: int = field(default=0, validator=validators.ge(0))
+    pinned_from: str = ""
     pending_because: str = ""
     url: str = ""
     repo: str = ""
@@ -209,6 +216,7 @@ class Input:
     revision: str = ""
     filename: str = ""
     made_by: str = ""
+    made_from: tuple[str, ...] = field(default=(), validator=_distinct)
     about: str = ""
 
     @property

@@ -15,6 +15,7 @@ from attrs import frozen
 
 from rephase.judging import Decision
 from rephase.manifest import Phase
+from rephase.manifest.pins import pin_of
 from rephase.reproduction.storing import Store
 
 __all__ = ["Condition", "badge_conditions", "badges_met"]
@@ -117,7 +118,7 @@ def _available(project: Path) -> list[Condition]:
 def _functional(project: Path, phase: Phase, store: Store) -> list[Condition]:
     here = f"reproductions/{phase.manifest.phase}/README.md"
     lock = store.lock()
-    pinned = {name for name, one in phase.manifest.inputs.items() if not one.pending}
+    pinned = {name for name in phase.manifest.inputs if pin_of(phase, name) is not None}
     pinned |= set(lock.inputs) if lock else set()
     loose = sorted(set(phase.manifest.inputs) - pinned)
     absent = [name for name, one in phase.manifest.inputs.items() if not (phase.file.parent / one.path).exists()]
@@ -135,7 +136,7 @@ def _functional(project: Path, phase: Phase, store: Store) -> list[Condition]:
             "consistent: every input pinned by digest",
             "" if loose else f"{len(pinned)} inputs pinned",
             f"no digest for {', '.join(loose)}",
-            "'rephase fetch' pins it in the lock",
+            "'rephase fetch' pins what is fetched, 'rephase import-dataset --phase' what is made",
         ),
         _condition(
             _FUNCTIONAL,

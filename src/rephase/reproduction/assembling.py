@@ -13,6 +13,7 @@ from rephase.engine.cohort import Cohort, Member
 from rephase.engine.drawing import SliceSource
 from rephase.environments import SPACES, find_task
 from rephase.manifest import Phase, Run
+from rephase.manifest.pins import pin_of
 from rephase.protocols import WorldModel
 from rephase.reproduction.composing import Composition, build_policy
 from rephase.reproduction.loading import load_start_states, load_transitions, load_world_model, own_world_models
@@ -43,16 +44,18 @@ def build_cohort(
     models: WorldModel | list[WorldModel]
     experience: Mapping[int, Tensor] | Sequence[SliceSource]
     if algorithm.finetune_world_model:
-        files = {phase.path_of(name): inputs[name] for name in use.transitions}
-        experience = load_transitions(files, members, algorithm.variants.episode_sampling, algorithm.horizon)
+        experience = _episodes(phase, config, inputs, members)
         models = own_world_models(phase, config, composition, inputs, members, experience)
         size = models[0].latent_size()
     else:
         models = load_world_model(composition, phase.path_of(use.world_model), inputs[use.world_model])
-        starts = load_start_states(
-            phase.path_of(use.start_states), inputs[use.start_states], sorted({run.task for run in runs})
-        )
-        experience = {find_task(task).index: rows for task, rows in starts.items()}
+        if use.start_states:
+            starts = load_start_states(
+                phase.path_of(use.start_states), inputs[use.start_states], sorted({run.task for run in runs})
+            )
+            experience = {find_task(task).index: rows for task, rows in starts.items()}
+        else:
+            experience = _episodes(phase, config, inputs, members)
         size = models.latent_size()
     return Cohort(
         models,
@@ -65,3 +68,23 @@ def build_cohort(
         device,
         composition.world_model.stackable,
     )
+
+
+def _episodes(phase: Phase, config: str, inputs: Mapping[str, str], members: Sequence[Member]) -> list[SliceSource]:
+    """Where each run draws from: its own choice among the episodes of its task."""
+    algorithm = phase.algorithm(config)
+    names = phase.manifest.configs[config].transitions
+    return load_transitions(
+        {phase.path_of(name): inputs[name] for name in names},
+        members,
+        algorithm.variants.episode_sampling,
+        algorithm.horizon,
+        made_from={phase.path_of(name): _pinned_sources(phase, name) for name in names},
+        whole=algorithm.finetune_world_model,
+    )
+
+
+def _pinned_sources(phase: Phase, name: str) -> dict[str, str]:
+    """Digest of each input that this one is made from, by name, as far as they are pinned."""
+    found = {source: pin_of(phase, source) for source in phase.input(name).made_from}
+    return {source: pin.sha256 for source, pin in found.items() if pin is not None}

@@ -16,6 +16,7 @@ from rephase.manifest.files import displayed
 from rephase.manifest.hashing import digest_of, file_digest
 from rephase.manifest.lock import Lock
 from rephase.manifest.outcomes import RecordedOutcomes, read_outcomes
+from rephase.manifest.pins import pin_of
 from rephase.manifest.record import Record
 from rephase.reproduction.storing import Store
 
@@ -107,6 +108,8 @@ def _breaches(store: Store, record: Record, lock: Lock | None) -> list[Breach]:
     found: dict[str, str] = {}
     for name, one in phase.inputs_of(record.config).items():
         pinned = one.sha256 if not one.pending else (lock.inputs.get(name, "") if lock else "")
+        if not pinned and (pin := pin_of(phase, name)) is not None:
+            pinned = pin.sha256
         if pinned:
             expected[f"input {name}"] = pinned
         if name in record.inputs:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from attrs import frozen
+from attrs import evolve, frozen
 
 from rephase.engine.checkpoints import write_tensors
 from rephase.engine.seeding import stream
@@ -17,15 +17,19 @@ from rephase.environments.tasks import EPISODE_STEPS, SPACES, TASKS, find_task
 from rephase.errors import InputMismatch, UsageError
 from rephase.manifest import Phase
 from rephase.manifest.algorithm import Variant
-from rephase.manifest.fetched import read_fetch_lock
+from rephase.manifest.fetched import PinnedInput, fetch_lock_path, format_fetch_lock, read_fetch_lock
+from rephase.manifest.files import displayed
 from rephase.manifest.hashing import file_digest, is_digest
+from rephase.manifest.pins import pin_of, require_size
+from rephase.manifest.writing import write_atomically
 
 __all__ = [
     "StartStates",
     "describe",
     "import_dataset",
     "open_store",
-    "pinned_digests",
+    "pin_made",
+    "pinned_chunks",
     "write_start_states",
 ]
 
@@ -98,36 +102,114 @@ def open_store(folder: Path) -> EpisodeStore:
     return EpisodeStore(folder)
 
 
-def pinned_digests(phase: Phase, chunks: Sequence[Path]) -> dict[str, str]:
-    """Digests that the manifest and the lock of a phase pin for chunk files, by the chunk's path.
+def pinned_chunks(phase: Phase, chunks: Sequence[Path]) -> dict[Path, str]:
+    """What a phase pins for chunk files, which must be all of the phase's and each once.
+
+    Sizes are compared here; digests when the files are imported.
+
+    Args:
+        phase: The phase.
+        chunks: The files, recognised by their names.
+
+    Returns:
+        Digest by file, in the manifest's order, so that the same files make the same store.
 
     Raises:
-        InputMismatch: When the phase pins no input of a chunk's name.
+        InputMismatch: When the phase pins no input of a chunk's name, or one of another size.
+        UsageError: When a chunk is missing or given twice.
     """
-    lock = read_fetch_lock(phase.file)
-    found = {}
+    given: dict[str, Path] = {}
     for chunk in chunks:
-        pinned = {
-            lock.digest_of(name) if one.pending else one.sha256
-            for name, one in phase.manifest.inputs.items()
-            if chunk.name in (Path(one.filename).name, Path(one.path).name)
-        } - {None}
-        if len(pinned) != 1:
-            raise InputMismatch(
-                f"{phase.name} pins no input of this name",
-                where=str(chunk),
-                remedy=f"'rephase fetch {phase.manifest.phase}' pins it, or give --sha256",
+        name = _input_of(phase, chunk)
+        if name in given:
+            raise UsageError(
+                f"{given[name]} and {chunk} are both given for the input {name!r}",
+                where=phase.name,
+                remedy="give every chunk once",
             )
-        found[str(chunk)] = str(pinned.pop())
+        given[name] = chunk
+    wanted = _chunk_inputs(phase) or list(given)
+    if absent := [name for name in wanted if name not in given]:
+        raise UsageError(
+            f"{len(given)} of {len(wanted)} chunks are given, {', '.join(absent)} {_is(len(absent))} not",
+            where=phase.name,
+            remedy="give every chunk of the phase once; 'rephase fetch' gets them",
+        )
+    found = {}
+    for name in (name for name in wanted if name in given):
+        pin = pin_of(phase, name)
+        assert pin is not None
+        require_size(given[name], name, pin.size, "fetch it again, or give the right file")
+        found[given[name]] = pin.sha256
     return found
+
+
+def pin_made(phase: Phase, path: Path, made_from: Mapping[str, str], say: Callable[[str], None]) -> None:
+    """Write the digest of a file that was made from other inputs to the lock beside the manifest.
+
+    Making it again replaces the pin, since what it is made from was verified; runs that were made from the earlier
+    file keep to that by a lock of their own.
+
+    Args:
+        phase: The phase; nothing is done when none of its pending inputs is this file.
+        path: The file.
+        made_from: Digest of what it was made from, by name.
+        say: Told what was pinned.
+    """
+    for name, one in phase.manifest.inputs.items():
+        if not one.pending or phase.path_of(name).resolve() != path.resolve():
+            continue
+        lock, pinned_in = read_fetch_lock(phase.file), fetch_lock_path(phase.file)
+        pinned = PinnedInput(
+            sha256=file_digest(path), source="made", size=path.stat().st_size, made_from=dict(made_from)
+        )
+        if lock.inputs.get(name) != pinned:
+            lock = evolve(lock, inputs={**lock.inputs, name: pinned})
+            write_atomically(pinned_in, format_fetch_lock(lock))
+            say(f"PINNED {name}: {pinned.sha256}, made from {', '.join(made_from)}; now in {displayed(pinned_in)}")
+
+
+def _input_of(phase: Phase, chunk: Path) -> str:
+    """Name of the input that a chunk's file name stands for, and that somebody pinned."""
+    names = [
+        name
+        for name, one in phase.manifest.inputs.items()
+        if chunk.name in (Path(one.filename).name, Path(one.path).name) and pin_of(phase, name) is not None
+    ]
+    if len(names) != 1:
+        raise InputMismatch(
+            f"{phase.name} pins no input of this name",
+            where=str(chunk),
+            remedy=f"'rephase fetch {phase.manifest.phase}' pins it, or give --sha256",
+        )
+    return names[0]
+
+
+def _chunk_inputs(phase: Phase) -> list[str]:
+    """Names of the inputs that others are made from, else of all that come from a dataset repository."""
+    inputs = phase.manifest.inputs
+    sources = [name for one in inputs.values() for name in one.made_from if inputs[name].repo]
+    return list(dict.fromkeys(sources)) or [name for name, one in inputs.items() if one.repo_type == "dataset"]
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def describe(store: EpisodeStore) -> dict[str, Any]:
     """What a store holds, in plain values: its digest, its sources and the episodes of each task by name."""
     return {
         "sha256": store.digest,
-        "sources": [{"name": one.name, "sha256": one.sha256} for one in store.index.sources],
-        "tasks": [{"episodes": store.episodes(task), "index": task, "task": TASKS[task].name} for task in store.tasks],
+        "sources": [{"episodes": one.episodes, "name": one.name, "sha256": one.sha256} for one in store.index.sources],
+        "tasks": [
+            {
+                "by_source": list(entry.by_source),
+                "episodes": entry.episodes,
+                "index": entry.task,
+                "task": TASKS[entry.task].name,
+            }
+            for entry in store.index.tasks
+        ],
     }
 
 

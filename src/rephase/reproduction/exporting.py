@@ -15,7 +15,9 @@ from typing import Any
 from attrs import frozen
 
 from rephase.errors import CannotRunHere, UsageError
+from rephase.manifest.fetched import fetch_lock_path
 from rephase.manifest.hashing import file_digest
+from rephase.manifest.pins import pin_of
 from rephase.manifest.record import Record
 from rephase.reproduction.storing import Store
 
@@ -86,6 +88,9 @@ def _copy(store: Store, records: Sequence[Record], folder: Path) -> dict[str, En
     recorded = phase.file.parent / phase.manifest.recorded
     if phase.manifest.recorded and recorded.is_file():
         wanted["recorded.json"] = (recorded, "Recorded outcomes that the phase is judged against")
+    pinned = fetch_lock_path(phase.file)
+    if pinned.is_file():
+        wanted["inputs.lock.json"] = (pinned, "What fetching or making pinned of the inputs: digest, source, commit")
     if (store.folder / "lock.json").is_file():
         wanted["lock.json"] = (store.folder / "lock.json", "What the phase resolved to: inputs, plugins, code, image")
     for record in records:
@@ -210,7 +215,13 @@ def _software(record: Record, made: _Described) -> Entity:
 def _input(store: Store, name: str, digest: str) -> Entity:
     declared = store.phase.manifest.inputs.get(name)
     words = declared.about if declared and declared.about else f"Input {name}"
-    return {
+    pin = pin_of(store.phase, name) if declared else None
+    said: Entity = {"description": f"pinned from: {pin.origin}"} if pin and pin.sha256 == digest else {}
+    if declared and declared.repo:
+        kind = "datasets/" if declared.repo_type == "dataset" else ""
+        at = f"{declared.repo}/resolve/{(pin or declared).revision}/{declared.filename}"
+        said["url"] = f"https://huggingface.co/{kind}{at}"
+    return said | {
         "@id": f"#input/{digest}",
         "@type": "CreativeWork",
         "name": words,

@@ -1,7 +1,7 @@
 """Getting a phase's input files: by hub revision and digest, or from files somebody has. Loads nothing from them.
 
-A digest comes from the manifest; where the log recorded none, from the hub's metadata, or from the file given by
-hand, and is then written once to the lock beside the manifest and binds from then on.
+A digest comes from the manifest; where that has none, from the hub's metadata, or from the file given by hand, and is
+then written once to the lock beside the manifest and binds from then on, also for other phases that use the file.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from rephase.manifest import Phase
 from rephase.manifest.fetched import FetchLock, PinnedInput, fetch_lock_path, format_fetch_lock, read_fetch_lock
 from rephase.manifest.files import displayed
 from rephase.manifest.hashing import file_digest
+from rephase.manifest.pins import Pin, pin_of, require_pinned
 from rephase.manifest.schema import Input
 from rephase.manifest.writing import write_atomically
 from rephase.reproduction.hub import Hub, HubFile, HubUnreachable
@@ -40,6 +41,7 @@ class Fetched:
         how: ``present`` when it was there, ``cache``, ``hub`` or ``file`` by where it came from, ``to be made`` for a
             file that is made from the others.
         pinned_now: Whether its digest was written to the lock by this fetch.
+        origin: Who says that the digest is the right one; empty for a file that nobody pinned.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Fetched:
     sha256: str
     how: str
     pinned_now: bool
+    origin: str = ""
 
 
 def assign_files(phase: Phase, given: Sequence[str]) -> dict[str, Path]:
@@ -121,15 +124,15 @@ class _Fetch:
         self._input: Input = phase.input(name)
         self._path = phase.path_of(name)
         self._lock: FetchLock = read_fetch_lock(phase.file)
+        self._pin: Pin | None = pin_of(phase, name)
         self._pinned_now = False
 
     def run(self) -> Fetched:
         """Get it, whatever way it can be had."""
-        expected = self._lock.digest_of(self._name) if self._input.pending else self._input.sha256
-        if self._path.is_file() and expected is not None:
-            return self._done("present", self._require(self._path, expected))
+        if self._path.is_file() and self._pin is not None:
+            return self._done("present", self._require(self._path, self._pin))
         if self._given is not None:
-            return self._from_file(self._given, expected)
+            return self._from_file(self._given)
         if self._input.made_by:
             if self._path.is_file():
                 return self._done("present", file_digest(self._path))
@@ -141,47 +144,57 @@ class _Fetch:
                 where=displayed(self._path),
                 remedy=f"get {self._input.url} and give it with --from FILE" if self._input.url else "restore it",
             )
-        return self._from_hub(expected)
+        return self._from_hub()
 
-    def _from_file(self, file: Path, expected: str | None) -> Fetched:
-        if expected is None:
-            expected = file_digest(file)
-            self._pin(PinnedInput(sha256=expected, source="file"), f"{displayed(file)}, not compared with the hub")
-        self._require(file, expected)
+    def _from_file(self, file: Path) -> Fetched:
+        pin = self._pin
+        if pin is None:
+            pinned = PinnedInput(sha256=file_digest(file), source="file", size=file.stat().st_size)
+            pin = Pin(sha256=pinned.sha256, size=pinned.size)
+            self._write_pin(pinned, f"{displayed(file)}, not compared with the hub")
+        self._require(file, pin)
         if not (self._path.exists() and self._path.samefile(file)):
-            self._place(file, expected, may_link=False)
-        return self._done("file", expected)
+            self._place(file, pin, may_link=False)
+        return self._done("file", pin.sha256)
 
-    def _from_hub(self, expected: str | None) -> Fetched:
-        one = self._input
+    def _from_hub(self) -> Fetched:
+        one, pin = self._input, self._pin
         described = None if self._offline else self._described()
         asked = self._origin(self._asked_revision())
-        if described is not None and described.sha256 and expected not in (None, described.sha256):
-            raise InputMismatch(
-                f"the hub's file is {described.sha256}, expected {expected}; nothing was fetched",
-                where=asked,
-                remedy="check revision and digest in the manifest and the lock",
-            )
-        if expected is None:
+        if described is not None and pin is not None:
+            self._require_described(described, pin, asked)
+        if pin is None:
             if described is None or not described.sha256:
                 raise CannotRunHere(
                     f"nobody recorded a digest of the input {self._name!r}, and the hub gives none now",
                     where=asked,
                     remedy="fetch while the hub can be reached, or give the file with --from FILE",
                 )
-            expected = described.sha256
+            pin = Pin(sha256=described.sha256, size=described.size)
         revision = self._revision(described)
         if self._path.is_file():
-            self._require(self._path, expected)
+            self._require(self._path, pin)
             how = "present"
         else:
             cached = self._hub.get(one.repo, one.repo_type, one.filename, revision, described is None)
-            self._require(cached, expected)
-            self._place(cached, expected, may_link=True)
+            self._require(cached, pin)
+            self._place(cached, pin, may_link=True)
             how = "cache" if described is None else "hub"
-        if one.pending and self._lock.digest_of(self._name) is None:
-            self._pin(PinnedInput(sha256=expected, source="hub", revision=revision), self._origin(revision))
-        return self._done(how, expected)
+        if self._pin is None:
+            pinned = PinnedInput(sha256=pin.sha256, source="hub", revision=revision, size=pin.size)
+            self._write_pin(pinned, self._origin(revision))
+        return self._done(how, pin.sha256)
+
+    def _require_described(self, described: HubFile, pin: Pin, where: str) -> None:
+        said = [(described.sha256, pin.sha256), (f"{described.size:,} bytes", f"{pin.size:,} bytes")]
+        known = [(described.sha256, pin.sha256), (described.size, pin.size)]
+        for (found, expected), (is_known, is_pinned) in zip(said, known, strict=True):
+            if is_known and is_pinned and found != expected:
+                raise InputMismatch(
+                    f"the hub's file is {found}, expected {expected}; nothing was fetched",
+                    where=where,
+                    remedy="check revision and digest in the manifest and the lock",
+                )
 
     def _described(self) -> HubFile | None:
         one = self._input
@@ -192,8 +205,12 @@ class _Fetch:
             return None
 
     def _asked_revision(self) -> str:
+        """A full commit in the manifest, whatever a lock says; else the commit a lock has for this very file."""
+        if _COMMIT.fullmatch(self._input.revision) or self._pin is None:
+            return self._input.revision
         pinned = self._lock.inputs.get(self._name)
-        return pinned.revision if pinned is not None and pinned.revision else self._input.revision
+        locked = pinned.revision if pinned is not None and pinned.sha256 == self._pin.sha256 else ""
+        return locked or self._pin.revision or self._input.revision
 
     def _revision(self, described: HubFile | None) -> str:
         """The full commit: asked for, or what the hub says a branch stands for now."""
@@ -208,17 +225,11 @@ class _Fetch:
             )
         return described.revision
 
-    def _require(self, path: Path, expected: str) -> str:
-        found = file_digest(path)
-        if found != expected:
-            raise InputMismatch(
-                f"the input {self._name!r} is {found}, expected {expected}; it is not used",
-                where=displayed(path),
-                remedy="remove the file and fetch again, or give the right one with --from FILE",
-            )
-        return found
+    def _require(self, path: Path, pin: Pin) -> str:
+        remedy = "remove the file and fetch again, or give the right one with --from FILE"
+        return require_pinned(path, self._name, pin, remedy, "it is not used")
 
-    def _place(self, source: Path, expected: str, *, may_link: bool) -> None:
+    def _place(self, source: Path, pin: Pin, *, may_link: bool) -> None:
         """Put the file in its place, whole or not at all; a file of the cache is shared where that is possible."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}.partial")
@@ -229,7 +240,7 @@ class _Fetch:
                     shutil.copyfileobj(reading, writing, _BLOCK)
                     writing.flush()
                     os.fsync(writing.fileno())
-                self._require(temporary, expected)
+                self._require(temporary, pin)
             temporary.replace(self._path)
         except OSError as error:
             raise CannotRunHere(
@@ -238,7 +249,7 @@ class _Fetch:
         finally:
             temporary.unlink(missing_ok=True)
 
-    def _pin(self, pinned: PinnedInput, source: str) -> None:
+    def _write_pin(self, pinned: PinnedInput, source: str) -> None:
         path = fetch_lock_path(self._phase.file)
         self._lock = evolve(self._lock, inputs={**self._lock.inputs, self._name: pinned})
         write_atomically(path, format_fetch_lock(self._lock))
@@ -247,12 +258,14 @@ class _Fetch:
             f"PINNED {self._name}: the log recorded no digest. It is {pinned.sha256} from {source}. This is now in "
             f"{displayed(path)} and binds every later fetch and run; commit that file"
         )
+        self._pin = pin_of(self._phase, self._name)
 
     def _origin(self, revision: str) -> str:
         return f"{self._input.repo}, file {self._input.filename}, revision {revision}"
 
     def _done(self, how: str, digest: str) -> Fetched:
-        return Fetched(self._name, self._path, digest, how, self._pinned_now)
+        origin = self._pin.origin if self._pin is not None else ""
+        return Fetched(self._name, self._path, digest, how, self._pinned_now, origin)
 
 
 def _recognised(phase: Phase, file: Path) -> str:

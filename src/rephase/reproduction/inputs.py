@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from rephase.errors import CannotRunHere, InputMismatch
+from rephase.errors import CannotRunHere
 from rephase.manifest import Phase
-from rephase.manifest.fetched import read_fetch_lock
 from rephase.manifest.files import displayed
 from rephase.manifest.hashing import file_digest
 from rephase.manifest.lock import Lock
+from rephase.manifest.pins import Pin, pin_of, require_pinned
 
 __all__ = ["verify_inputs"]
 
 
 def verify_inputs(phase: Phase, configs: Iterable[str], lock: Lock | None) -> dict[str, str]:
-    """Compare every input of these configs with its pinned digest.
+    """Compare every input of these configs with its pinned size and digest.
 
-    A pending input is compared with what fetching pinned, else with the lock; where neither knows it yet, its digest
-    is only computed, and pinned by whoever writes the lock.
+    A pending input is compared with what fetching or making it pinned, else with the lock; where neither knows it yet,
+    its digest is only computed, and pinned by whoever writes the lock.
 
     Args:
         phase: The phase.
@@ -43,17 +43,15 @@ def _verified(phase: Phase, name: str, lock: Lock | None) -> str:
     fetch = f"'rephase fetch {phase.manifest.phase} --scale {phase.manifest.scale}' gets it"
     if not path.is_file():
         raise CannotRunHere(f"the input {name!r} is not there", where=_shown(path), remedy=_remedy(phase, name, fetch))
-    digest = file_digest(path)
-    pinned: str | None = one.sha256
-    if one.pending:
-        pinned = read_fetch_lock(phase.file).digest_of(name) or (lock.inputs.get(name) if lock else None)
-    if pinned is not None and digest != pinned:
-        raise InputMismatch(
-            f"the input {name!r} is {digest}, expected {pinned}; nothing was loaded from it",
-            where=_shown(path),
-            remedy=f"restore the file; {fetch}" if one.url or one.repo else "restore the file, for example with git",
-        )
-    return digest
+    pin = pin_of(phase, name)
+    if pin is None and lock is not None and name in lock.inputs:
+        pin = Pin(sha256=lock.inputs[name])
+    if pin is None:
+        return file_digest(path)
+    restore = f"restore the file; {fetch}" if one.url or one.repo else "restore the file, for example with git"
+    if one.made_by:
+        restore = f"restore the file, or make it again: '{one.made_by}'"
+    return require_pinned(path, name, pin, restore, "nothing was loaded from it")
 
 
 def _remedy(phase: Phase, name: str, fetch: str) -> str:

@@ -139,9 +139,16 @@ def load_start_states(path: Path, digest: str, tasks: Sequence[str]) -> dict[str
 
 
 def load_transitions(
-    files: Mapping[Path, str], members: Sequence[Member], sampling: Variant, horizon: int
+    files: Mapping[Path, str],
+    members: Sequence[Member],
+    sampling: Variant,
+    horizon: int,
+    made_from: Mapping[Path, Mapping[str, str]] | None = None,
+    whole: bool = True,
 ) -> list[SliceSource]:
-    """Where each run draws slices of its own task from.
+    """Where each run draws slices or start states of its own task from.
+
+    Of a store, the arrays that these runs read are verified against its index.
 
     Args:
         files: Digest of each file: safetensors files with the episodes of one task (``observations`` (E, T+1, S),
@@ -150,16 +157,22 @@ def load_transitions(
         members: The runs.
         sampling: Whether each run redraws its episodes with replacement first, as the logged code did.
         horizon: Steps H of a slice.
+        made_from: By store, the digests its source files must have, by the input's name; a store that is not named,
+            or of whose sources none is pinned, may come from anywhere.
+        whole: Whether slices will be drawn; else only start states, which need only observations.
 
     Returns:
         One source a run.
 
     Raises:
-        InputMismatch: A file is not the one that was pinned.
+        InputMismatch: A file is not the one that was pinned, or a store was made from other files.
         CheckpointError: A file holds no episodes of that shape, or there are none of a task.
         DatasetError: A store is damaged.
     """
-    stores = [_store(path, digest) for path, digest in files.items() if path.suffix != _EPISODES]
+    sources = made_from or {}
+    stores = [_store(path, digest, sources.get(path, {})) for path, digest in files.items() if path.suffix != _EPISODES]
+    for store in stores:
+        store.verify({member.task for member in members} & set(store.tasks), whole=whole)
     episodes = dict(_episodes(path, digest, horizon) for path, digest in files.items() if path.suffix == _EPISODES)
     return [_source(member, stores, episodes, sampling, ", ".join(map(str, files))) for member in members]
 
@@ -176,6 +189,10 @@ class _StoreSlices:
         """Draw observations (H+1, B, S), actions (H, B, A), rewards (H, B) and task indices (B,)."""
         drawn = self._store.slices(self._task, count, horizon, generator, self._among)
         return drawn.observations, drawn.actions, drawn.rewards, drawn.task
+
+    def start_states(self, count: int, horizon: int, generator: torch.Generator) -> Tensor:
+        """Draw the first observations (B, S) of what `draw` would draw, and read nothing else."""
+        return self._store.starts(self._task, count, horizon, generator, self._among)
 
 
 def _source(
@@ -200,10 +217,22 @@ def _source(
     return EpisodePool({task: observations}, {task: actions}, {task: rewards})
 
 
-def _store(path: Path, digest: str) -> EpisodeStore:
+def _store(path: Path, digest: str, sources: Mapping[str, str]) -> EpisodeStore:
     store = EpisodeStore(path.parent)
     if store.digest != digest:
         raise InputMismatch(f"is {store.digest}, expected {digest}", where=str(path), remedy="import the dataset again")
+    made_from = sorted(one.sha256 for one in store.index.sources)
+    if sources and made_from != sorted(sources.values()):
+        absent = [name for name, pinned in sources.items() if pinned not in made_from]
+        other = [one.name for one in store.index.sources if one.sha256 not in sources.values()]
+        problem = f"not from {', '.join(absent)}" if absent else "from one of them twice"
+        if other:
+            problem += f" but from another {', '.join(other)}"
+        raise InputMismatch(
+            f"was imported {problem}; the phase pins {len(sources)} files and uses each once",
+            where=str(path),
+            remedy="move the store away and import the pinned files again",
+        )
     return store
 
 

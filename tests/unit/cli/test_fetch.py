@@ -62,11 +62,19 @@ def test_a_given_file_is_put_in_place_and_pinned(project: Path, capsys: pytest.C
         {
             "how": "present",
             "name": "start-states",
+            "origin": "manifest",
             "path": str(project / "reproductions" / "phase3" / "starts"),
             "pinned_now": False,
             "sha256": DIGEST,
         },
-        {"how": "file", "name": "world-model", "path": str(path), "pinned_now": True, "sha256": DIGEST},
+        {
+            "how": "file",
+            "name": "world-model",
+            "origin": f"a file given by hand, never compared with the hub ({path.parents[1]}/logged.lock.json)",
+            "path": str(path),
+            "pinned_now": True,
+            "sha256": DIGEST,
+        },
     ]
     assert shown.err.startswith(f"PINNED world-model: the log recorded no digest. It is {DIGEST} from ")
     assert path.read_bytes() == CONTENT

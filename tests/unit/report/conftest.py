@@ -26,7 +26,7 @@ def _record(phase, run, reward):
         manifest_digest=phase.digest,
         config_digest=phase.config_digest(run.config),
         resolved=phase.resolved(run.config),
-        inputs={"world-model": "sha256:" + "0" * 64, "start-states": "sha256:" + "1" * 64},
+        inputs={"world-model": phase.input("world-model").sha256, "mt30-store": "sha256:" + "1" * 64},
         reward=mean,
         plan_reward=mean + _NUDGES[run.seed],
         episode_returns=episodes,

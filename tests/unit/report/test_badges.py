@@ -36,9 +36,9 @@ def test_what_files_show_is_met(tmp_path, whole):
 def test_pending_inputs_are_missed_until_the_lock_pins_them(tmp_path, whole):
     condition = by_name(tmp_path, whole)["consistent: every input pinned by digest"]
     pending = sorted(name for name, one in whole.phase.manifest.inputs.items() if one.pending)
-    assert "world-model" in pending
+    assert pending == ["mt30-store"]
     assert condition.evidence == f"no digest for {', '.join(pending)}"
-    assert condition.remedy == "'rephase fetch' pins it in the lock"
+    assert condition.remedy == "'rephase fetch' pins what is fetched, 'rephase import-dataset --phase' what is made"
 
 
 @pytest.mark.parametrize("as_json", [False, True])

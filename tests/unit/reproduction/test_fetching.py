@@ -5,11 +5,13 @@ import os
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from fetching_phases import COMMIT, CONTENT, DIGEST, DictionaryHub, hub_input, phase
 
 from rephase.errors import CannotRunHere, InputMismatch, UnknownName, UsageError
-from rephase.manifest.fetched import read_fetch_lock
+from rephase.manifest.fetched import FetchLock, PinnedInput, fetch_lock_path, format_fetch_lock, read_fetch_lock
 from rephase.manifest.schema import Input
+from rephase.reproduction.datasets import pin_made
 from rephase.reproduction.fetching import assign_files, fetch_phase
 from rephase.reproduction.hub import HubUnreachable
 from rephase.reproduction.inputs import verify_inputs
@@ -63,7 +65,7 @@ def test_an_unrecorded_digest_is_pinned_once_and_loudly(tmp_path: Path, hub: Dic
     assert found[0].pinned_now
     lock = tmp_path / "p" / "logged.lock.json"
     assert json.loads(lock.read_text()) == {
-        "inputs": {"world-model": {"revision": COMMIT, "sha256": DIGEST, "source": "hub"}},
+        "inputs": {"world-model": {"revision": COMMIT, "sha256": DIGEST, "size": len(CONTENT), "source": "hub"}},
         "schema": 1,
     }
     assert said == [
@@ -79,7 +81,7 @@ def test_the_lock_binds_later_fetches_and_runs(tmp_path: Path, hub: DictionaryHu
     path = tmp_path / "p" / "inputs" / "model.pt"
     assert verify_inputs(one, ["baseline"], None)["world-model"] == DIGEST
     path.unlink()
-    path.write_bytes(b"other weights")
+    path.write_bytes(CONTENT[::-1])
     with pytest.raises(InputMismatch, match=f"expected {DIGEST}"):
         verify_inputs(one, ["baseline"], None)
     path.unlink()
@@ -255,3 +257,58 @@ def test_one_file_that_cannot_be_had_does_not_keep_the_others_away(tmp_path: Pat
     assert len(said) == 1
     assert said[0].startswith(f"b: {tmp_path}/p/absent: the input 'b' is not there")
     assert (tmp_path / "p" / "inputs" / "model.pt").read_bytes() == CONTENT
+
+
+def test_a_file_of_another_size_is_refused_before_it_is_hashed(
+    tmp_path: Path, hub: DictionaryHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = tmp_path / "model.pt"
+    given.write_bytes(CONTENT)
+    one = phase(tmp_path / "p", world_model=evolve(hub_input(DIGEST), size=442_993_022))
+    monkeypatch.setattr("rephase.manifest.pins.file_digest", None)
+    with pytest.raises(InputMismatch) as caught:
+        fetch_phase(one, hub, {"world-model": given}, quiet)
+    assert str(caught.value) == (
+        f"{given}: the input 'world-model' has 24 bytes, expected 442,993,022; it was not read; "
+        "remove the file and fetch again, or give the right one with --from FILE"
+    )
+    with pytest.raises(InputMismatch, match="the hub's file is 24 bytes, expected 442,993,022 bytes; nothing was"):
+        fetch_phase(one, hub, {}, quiet)
+    assert not (tmp_path / "p" / "inputs").exists()
+
+
+def test_a_pinned_manifest_wins_over_a_stale_lock(tmp_path: Path, hub: DictionaryHub) -> None:
+    one = phase(tmp_path / "p", world_model=hub_input(DIGEST))
+    stale = FetchLock(inputs={"world-model": PinnedInput(sha256=OTHER, source="hub", revision="f" * 40)})
+    fetch_lock_path(one.file).write_text(format_fetch_lock(stale))
+    assert fetch_phase(one, hub, {}, quiet)[0].sha256 == DIGEST
+    assert hub.asked == [
+        f"describe someone/pwm model multitask/model.pt {COMMIT}",
+        f"get someone/pwm model multitask/model.pt {COMMIT}",
+    ]
+
+
+def test_what_another_phase_pinned_serves_this_one(tmp_path: Path, hub: DictionaryHub) -> None:
+    """Phase 3 fetched the file, and made another; Phase 4 takes both without asking anybody."""
+    shared = evolve(hub_input(), path="../inputs/model.pt")
+    made = Input(sha256="pending", path="../inputs/store", pending_because="made here", made_by="import it")
+    third, fourth = (phase(tmp_path / name, weights=shared, store=made) for name in ("phase3", "phase4"))
+    for one in (third, fourth):
+        one.file.write_text('[inputs.weights]\npath = "../inputs/model.pt"\n[inputs.store]\npath = "../inputs/store"\n')
+    fetch_phase(third, hub, {}, lambda line: None)
+    third.path_of("store").write_bytes(b"a store")
+    pin_made(third, third.path_of("store"), {"weights": DIGEST}, lambda line: None)
+    hub.asked.clear()
+    found = {one.name: one for one in fetch_phase(fourth, hub, {}, quiet, offline=True)}
+    assert hub.asked == []
+    assert {name: (one.how, one.pinned_now) for name, one in found.items()} == {
+        "store": ("present", False),
+        "weights": ("present", False),
+    }
+    lock = tmp_path / "phase3" / "logged.lock.json"
+    assert found["store"].origin == f"made here from weights ({lock})"
+    assert found["weights"].origin == f"the hub's metadata at the first fetch ({lock})"
+    assert not (tmp_path / "phase4" / "logged.lock.json").exists()
+    fourth.path_of("store").write_bytes(b"a stare")
+    with pytest.raises(InputMismatch, match="the input 'store' is"):
+        fetch_phase(fourth, hub, {}, quiet)

@@ -52,11 +52,12 @@ def import_chunks(
         The index of the new store.
 
     Raises:
-        DatasetError: When a chunk is damaged, misshapen or holds values that are not finite, a wanted task does not
-            occur, the disk is too small or ``folder`` is there already. Nothing is left behind.
+        DatasetError: When a chunk is given twice, damaged, misshapen or holds values that are not finite, a wanted
+            task does not occur, the disk is too small or ``folder`` is there already. Nothing is left behind.
     """
     if folder.exists():
         raise DatasetError("is there already", where=str(folder), remedy="choose another folder or remove it")
+    _require_distinct(chunks)
     found = []
     for number, chunk in enumerate(chunks, 1):
         progress(f"reading the tasks of {chunk.path.name} ({number} of {len(chunks)})")
@@ -77,6 +78,18 @@ def import_chunks(
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return index
+
+
+def _require_distinct(chunks: Sequence[VerifiedFile]) -> None:
+    seen: dict[str, VerifiedFile] = {}
+    for chunk in chunks:
+        if chunk.digest in seen:
+            raise DatasetError(
+                f"has the same content as {seen[chunk.digest].path}; its episodes would count twice",
+                where=str(chunk.path),
+                remedy="give every chunk once",
+            )
+        seen[chunk.digest] = chunk
 
 
 def _counts(found: Sequence[Tensor], tasks: Sequence[int], spaces: Spaces, where: str) -> dict[int, tuple[int, ...]]:

@@ -132,7 +132,7 @@ def test_a_damaged_store_is_noticed(store: EpisodeStore) -> None:
         EpisodeStore(store.folder)
     array.write_bytes(whole[:-4] + b"abcd")
     damaged = EpisodeStore(store.folder)
-    with pytest.raises(DatasetError, match=r"rewards.npy: is sha256:\w{64}, expected sha256:\w{64}; import"):
+    with pytest.raises(DatasetError, match=r"rewards.npy: is sha256:\w{64}, expected sha256:\w{64}; it was changed"):
         damaged.verify()
     array.unlink()
     with pytest.raises(DatasetError, match=r"rewards.npy: cannot be read"):
