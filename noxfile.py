@@ -31,11 +31,14 @@ INCONCLUSIVE = 4
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Unit, functional, architecture and plugin tests on a CPU: the README's test command."""
-    _install(session, "run,report,gym,render,cluster,hub,testing", *GROUPS["test"], *GROUPS["floors"])
-    session.install("-c", "constraints.txt", *(f"./plugins/{name}" for name in OPTIONAL))
-    words = session.posargs or ["tests", *(f"plugins/{name}/tests" for name in PLUGINS + OPTIONAL)]
-    session.run("python", "-m", "pytest", "-q", *words, env=_quiet())
+    """Unit, functional, architecture and plugin tests on a CPU, on every core: the README's test command."""
+    _test(session, *session.posargs)
+
+
+@nox.session(name="tests-elsewhere", python=["3.12"], tags=["more"])
+def tests_elsewhere(session: nox.Session) -> None:
+    """The quick tests on the other Python that is supported (3.13 has no labmaze, which dm_control needs)."""
+    _test(session, "-m", "not slow", *session.posargs)
 
 
 @nox.session
@@ -199,6 +202,16 @@ def constraints(session: nox.Session) -> None:
         "# One owner of every pinned version: nox, the image and the docs read this. Written by nox -s constraints.\n"
     )
     (ROOT / "constraints.txt").write_text(text + "\n".join(pins) + "\n")
+
+
+def _test(session: nox.Session, *words: str) -> None:
+    """Run tests on every core, a file's tests in one process; all of them where no file or folder is named."""
+    _install(session, "run,report,gym,render,cluster,hub,testing", *GROUPS["test"], *GROUPS["floors"])
+    session.install("-c", "constraints.txt", *(f"./plugins/{name}" for name in OPTIONAL))
+    asked = any((ROOT / word.partition("::")[0]).exists() for word in words)
+    places = [] if asked else ["tests", *(f"plugins/{name}/tests" for name in PLUGINS + OPTIONAL)]
+    spread = ["-n", "auto", "--dist", "loadfile", "--durations", "15"]
+    session.run("python", "-m", "pytest", "-q", *spread, *places, *words, env={**_quiet(), "OMP_NUM_THREADS": "1"})
 
 
 def _reproduce(session: nox.Session, phase: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 import rephase.testing
 
 pytest_plugins = ["pytester"]
@@ -12,6 +14,7 @@ pytest_plugins = ["pytester"]
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "conformance-kit.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_sample_passes(pytester):
     sample = re.search(r"```python\n(import pytest.*?)```", PAGE, re.DOTALL)
     assert sample

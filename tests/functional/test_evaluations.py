@@ -73,6 +73,7 @@ def _numbers(records: list[Record]) -> list[Any]:
     return [(one.policy_sha256, one.world_model_sha256, one.episode_returns, one.curve, one.metrics) for one in records]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trains", [False, True])
 def test_where_evaluations_are_played_changes_no_bit(
     tmp_path: Path, overlap: Callable[[bool], None], trains: bool
@@ -99,6 +100,7 @@ def test_on_a_cpu_evaluations_are_played_between_updates(project: Path) -> None:
     assert threading.active_count() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beside", PLACES)
 @pytest.mark.parametrize("trains", [False, True])
 def test_a_stop_in_the_middle_of_an_evaluation_loses_no_point_of_the_curve(

@@ -129,6 +129,7 @@ def test_a_swapped_policy_file_is_a_breach(project: Path, capsys: pytest.Capture
     assert "its policy file is missing or is not the one that was evaluated" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "jobs"), [(signal.SIGINT, "1"), (signal.SIGTERM, "2")])
 def test_a_stopped_run_goes_on_bit_for_bit(tmp_path: Path, number: signal.Signals, jobs: str) -> None:
     project = make_project(tmp_path, tasks=("reacher-easy",), epochs=120)

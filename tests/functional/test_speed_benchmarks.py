@@ -33,6 +33,7 @@ class Again:
         return lambda: result.update(work()), result
 
 
+@pytest.mark.slow
 def test_stacked_and_plain_compute_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     from benchmarks.policy_extraction import comparison
 
@@ -61,6 +62,7 @@ def test_a_replayed_epoch_is_timed_as_a_whole(monkeypatch: pytest.MonkeyPatch) -
     assert list(watch.wall) == ["replayed/whole"]
 
 
+@pytest.mark.slow
 def test_scaling_is_measured_told_and_drawn(tmp_path: Path) -> None:
     from benchmarks.policy_extraction import scaling
 
@@ -80,6 +82,7 @@ def test_scaling_is_measured_told_and_drawn(tmp_path: Path) -> None:
     assert (tmp_path / "first.svg").read_bytes() == (tmp_path / "second.svg").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_whole_phase_is_projected_from_moments() -> None:
     from benchmarks.policy_extraction import projection
 
@@ -102,6 +105,7 @@ def test_time_beside_training_counts_only_where_training_waits() -> None:
     assert _total(1000, 100, 0.1, 12.0, 8.0, True)["waiting_seconds"] == 9 * 2 + 16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["", ".scaling", ".projection"])
 @pytest.mark.parametrize(
     ("words", "problem"),

@@ -28,6 +28,7 @@ def test_tensors_and_metadata_come_back(tmp_path: Path) -> None:
     assert os.listdir(path.parent) == ["part.safetensors"]
 
 
+@pytest.mark.slow
 def test_equal_contents_are_equal_files_in_every_process(tmp_path: Path) -> None:
     program = (
         "import sys, torch; from pathlib import Path; from rephase.engine.checkpoints import write_tensors\n"

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROGRAM = """
 import sys, torch
 from pathlib import Path
@@ -42,6 +44,7 @@ for name, episodes in (("small", 100), ("large", 3200)):
 """
 
 
+@pytest.mark.slow
 def test_a_chunk_32_times_as_large_takes_no_more_memory(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", WRITER, str(tmp_path)], check=True)
     grown = ((tmp_path / "large.pt").stat().st_size - (tmp_path / "small.pt").stat().st_size) >> 20
