@@ -71,6 +71,13 @@ def docs(session: nox.Session) -> None:
     session.run("mkdocs", "build", "--strict", "--quiet")
 
 
+@nox.session(tags=["more"])
+def pages(session: nox.Session) -> None:
+    """The generated pages of docs/, written again from the code they describe."""
+    _install(session, "run")
+    session.run("python", "-m", "rephase.cli.reference", ".")
+
+
 @nox.session(name="reproduce-phase3")
 def reproduce_phase3(session: nox.Session) -> None:
     """Phase 3 from input to verdict: 18 trainings, their evaluation, tables (-- --scale logged: the cluster's size).

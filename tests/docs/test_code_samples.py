@@ -43,6 +43,7 @@ RUN_ELSEWHERE = {
     "cancel": "tests/unit/cli/test_cancel_command.py",
     "check": "tests/functional/test_phase_by_command.py",
     "compare": "tests/unit/reproduction/test_comparing.py",
+    "effects": "tests/unit/judging/test_effects.py",
     "export": "tests/unit/reproduction/test_exporting.py",
     "fetch": "tests/unit/cli/test_fetch.py",
     "image": "tests/unit/runtime/test_apptainer.py",

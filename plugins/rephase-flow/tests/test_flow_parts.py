@@ -156,7 +156,7 @@ def test_a_standardised_latent_is_the_observation_in_its_own_task_s_scale(lead):
     torch.testing.assert_close(latent[..., own, :], (observation[..., own, :] - mean) / deviation)
     torch.testing.assert_close(latent[..., ~own, :], observation[..., ~own, :])
     assert not [name for name, _ in model.named_parameters() if "encoder" in name]
-    assert {"_mean", "_deviation"} <= model.state_dict().keys()
+    assert {"_encoder.mean", "_encoder.deviation"} <= model.state_dict().keys()
 
 
 def test_a_learned_encoder_is_not_calibrated():

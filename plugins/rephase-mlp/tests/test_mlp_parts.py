@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import attrs
 import pytest
 import torch
 from rephase_mlp.offers import GaussianPolicyConfig, MLPWorldModelConfig, rephase_offers
@@ -9,7 +10,7 @@ from rephase_mlp.policy import GaussianPolicy
 from rephase_mlp.world_model import MLPWorldModel
 
 from rephase.plugins import Kind
-from rephase.protocols import Policy, Spaces, WorldModel
+from rephase.protocols import Calibrated, Policy, Spaces, WorldModel
 
 SPACES = Spaces(observation=5, action=3, action_sizes=(3, 1, 2, 3))
 SMALL = MLPWorldModelConfig(latent_size=8, encoder_units=(10,), units=(12,), task_size=4, bins=11, simnorm=4)
@@ -49,6 +50,45 @@ def test_shapes_with_and_without_a_time_axis(model, lead):
     assert model.reward(latent, action, TASK).shape == (*lead, 6, 11)
     assert model.reward_bins().tolist() == pytest.approx([-10, -8, -6, -4, -2, 0, 2, 4, 6, 8, 10])
     assert model.latent_size() == 8
+
+
+@pytest.fixture
+def standardised():
+    model = MLPWorldModel(attrs.evolve(SMALL, encoder="standardised", latent_size=5, simnorm=5), SPACES)
+    model.initialise(stream())
+    return model
+
+
+@pytest.mark.parametrize("lead", [(), (4,)])
+def test_a_standardised_latent_is_the_observation_in_its_own_task_s_scale(standardised, lead):
+    mean, deviation = torch.arange(5.0), torch.tensor([0.5, 1, 2, 4, 8])
+    standardised.calibrate(mean, deviation, 1)
+    observation = torch.randn(*lead, 6, 5)
+    latent = standardised.encode(observation, TASK)
+    own = TASK == 1
+    assert isinstance(standardised, Calibrated)
+    torch.testing.assert_close(latent[..., own, :], (observation[..., own, :] - mean) / deviation)
+    torch.testing.assert_close(latent[..., ~own, :], observation[..., ~own, :])
+    assert not [name for name, _ in standardised.named_parameters() if "encoder" in name]
+
+
+def test_over_standardised_latents_the_dynamics_network_gives_the_displacement(standardised):
+    latent, action = torch.randn(6, 5), torch.randn(6, 3)
+    displacement = torch.arange(5.0) - 2
+    standardised._dynamics[-1].weight.data.zero_()
+    standardised._dynamics[-1].bias.data.copy_(displacement)
+    torch.testing.assert_close(standardised.next(latent, action, TASK), latent + displacement)
+
+
+def test_a_learned_encoder_is_not_calibrated(model):
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    model.calibrate(torch.ones(5), torch.ones(5), 1)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_a_standardised_latent_has_the_width_of_an_observation():
+    with pytest.raises(ValueError, match=r"latent_size must be 5, the width of an observation, .* found 8"):
+        MLPWorldModel(attrs.evolve(SMALL, encoder="standardised"), SPACES)
 
 
 def test_latents_are_simplices_in_groups(model):

@@ -96,6 +96,13 @@ COMMANDS: tuple[Command, ...] = (
         "rephase compare phase4 phase4-corrected",
     ),
     Command(
+        "effects",
+        "rephase.cli.effects",
+        "Estimate main effects and interaction of a factorial phase.",
+        _JUDGE,
+        "rephase effects factorial --recorded",
+    ),
+    Command(
         "audit",
         "rephase.cli.audit",
         "Recompute what recorded outcomes, or a log's tables, say about themselves.",
@@ -194,6 +201,6 @@ COMMANDS: tuple[Command, ...] = (
         "rephase.cli.completion",
         "Print a completion script for bash, zsh or tcsh.",
         _MACHINE,
-        "rephase completion bash > ~/.local/share/bash-completion/completions/rephase",
+        "rephase completion bash",
     ),
 )

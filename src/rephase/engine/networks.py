@@ -16,7 +16,16 @@ from torch import Tensor, nn
 from rephase.engine.activation import Mish, group_softmax
 from rephase.engine.perceptron import perceptron
 
-__all__ = ["NormedLinear", "SimNorm", "TaskEmbedding", "draw_linear_defaults", "head", "tower"]
+__all__ = [
+    "NormedLinear",
+    "SimNorm",
+    "Standardisation",
+    "TaskEmbedding",
+    "draw_linear_defaults",
+    "draw_world_model",
+    "head",
+    "tower",
+]
 
 
 class SimNorm(nn.Module):
@@ -105,6 +114,51 @@ def draw_linear_defaults(module: nn.Module, generator: torch.Generator) -> None:
         elif isinstance(part, nn.LayerNorm):
             nn.init.ones_(part.weight)
             nn.init.zeros_(part.bias)
+
+
+@torch.no_grad()
+def draw_world_model(module: nn.Module, generator: torch.Generator) -> None:
+    """Draw a world model's parameters as TD-MPC2 does.
+
+    Weights of linear layers are normal with deviation 0.02, cut at 2, biases zero, task embeddings U(+-0.02).
+
+    Args:
+        module: Changed in place, its layers in the order of ``modules()``, then its embeddings.
+        generator: Source of the draws.
+    """
+    for part in module.modules():
+        if isinstance(part, nn.Linear):
+            nn.init.trunc_normal_(part.weight, std=0.02, generator=generator)
+            nn.init.zeros_(part.bias)
+    for part in module.modules():
+        if isinstance(part, TaskEmbedding):
+            nn.init.uniform_(part.weight, -0.02, 0.02, generator=generator)
+
+
+class Standardisation(nn.Module):
+    """An encoder that learns nothing: each entry less its mean and over its deviation, task by task.
+
+    Args:
+        tasks: Number of tasks N.
+        size: Width S of an observation, and of its latent.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, tasks: int, size: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(tasks, size))
+        self.register_buffer("deviation", torch.ones(tasks, size))
+
+    def forward(self, observation: Tensor, task: Tensor) -> Tensor:
+        """Standardise observations (..., B, S) of tasks (B,)."""
+        return (observation - self.mean[task]) / self.deviation[task]
+
+    def calibrate(self, mean: Tensor, deviation: Tensor, task: int) -> None:
+        """Keep mean and deviation (S,) of a task's observations."""
+        self.mean[task] = mean
+        self.deviation[task] = deviation
 
 
 class TaskEmbedding(nn.Module):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from rephase.engine import integrate
-from rephase.engine.networks import TaskEmbedding, tower
+from rephase.engine.networks import Standardisation, TaskEmbedding, draw_world_model, tower
 from rephase.protocols import Integrator, Spaces
 from rephase_flow.offers import Encoder, FlowWorldModelConfig, TauDraw, VelocityHead
 
@@ -33,9 +33,6 @@ class FlowWorldModel(nn.Module):
     Source: Lipman et al., "Flow matching for generative modeling", 2023, for the loss.
     """
 
-    _mean: Tensor
-    _deviation: Tensor
-
     def __init__(self, config: FlowWorldModelConfig, spaces: Spaces, integrator: Integrator) -> None:
         super().__init__()
         latent, task, group = config.latent_size, config.task_size, config.simnorm
@@ -44,14 +41,14 @@ class FlowWorldModel(nn.Module):
         self._config = config
         self._integrator = integrator
         self._task_emb = TaskEmbedding(spaces.tasks, task)
+        self._encoder: nn.Module
         if config.encoder is Encoder.STANDARDISED:
             if latent != spaces.observation:
                 raise ValueError(
                     f"latent_size must be {spaces.observation}, the width of an observation, where encoder is "
                     f"{config.encoder.value!r}; found {latent}"
                 )
-            self.register_buffer("_mean", torch.zeros(spaces.tasks, latent))
-            self.register_buffer("_deviation", torch.ones(spaces.tasks, latent))
+            self._encoder = Standardisation(spaces.tasks, latent)
         else:
             self._encoder = tower(spaces.observation + task, config.encoder_units, latent, group)
         self._velocity = tower(joint + 1, config.units, latent, last)
@@ -59,8 +56,8 @@ class FlowWorldModel(nn.Module):
 
     def encode(self, observation: Tensor, task: Tensor) -> Tensor:
         """Map observations (..., B, S) of tasks (B,) to latents (..., B, L)."""
-        if self._config.encoder is Encoder.STANDARDISED:
-            return (observation - self._mean[task]) / self._deviation[task]
+        if isinstance(self._encoder, Standardisation):
+            return self._encoder(observation, task)  # type: ignore[no-any-return]
         return self._encoder(torch.cat([observation, self._task_emb(task, observation)], -1))  # type: ignore[no-any-return]
 
     def velocity(self, latent: Tensor, action: Tensor, tau: Tensor | float, task: Tensor) -> Tensor:
@@ -111,9 +108,8 @@ class FlowWorldModel(nn.Module):
 
     def calibrate(self, mean: Tensor, deviation: Tensor, task: int) -> None:
         """Keep mean and deviation (S,) of a task's observations, if it is them that latents are made by."""
-        if self._config.encoder is Encoder.STANDARDISED:
-            self._mean[task] = mean
-            self._deviation[task] = deviation
+        if isinstance(self._encoder, Standardisation):
+            self._encoder.calibrate(mean, deviation, task)
 
     def constrain(self, task: Tensor) -> None:
         """Shorten the embeddings of the tasks (B,) to length 1, in place."""
@@ -129,11 +125,7 @@ class FlowWorldModel(nn.Module):
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:
-        """Normal weights of deviation 0.02 cut at 2, zero biases, embeddings U(+-0.02), zero last reward layer."""
-        for part in self.modules():
-            if isinstance(part, nn.Linear):
-                nn.init.trunc_normal_(part.weight, std=0.02, generator=generator)
-                nn.init.zeros_(part.bias)
-        nn.init.uniform_(self._task_emb.weight, -0.02, 0.02, generator=generator)
+        """Draw as TD-MPC2 does (`draw_world_model`); the last layer of the reward head begins at zero."""
+        draw_world_model(self, generator)
         last = self._reward[-1]
         nn.init.zeros_(last.weight)  # type: ignore[arg-type]

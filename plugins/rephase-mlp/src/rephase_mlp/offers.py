@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from attrs import field, frozen, validators
 
 from rephase.plugins import Kind, Offer, hookimpl
 
-__all__ = ["GaussianPolicyConfig", "MLPWorldModelConfig", "rephase_offers"]
+__all__ = ["Encoder", "GaussianPolicyConfig", "MLPWorldModelConfig", "rephase_offers"]
 
 _positive = validators.gt(0)
 _sizes = validators.deep_iterable(validators.gt(0))
+
+
+class Encoder(StrEnum):
+    """What makes latents of observations."""
+
+    MLP = "mlp"
+    STANDARDISED = "standardised"
 
 
 @frozen(kw_only=True)
@@ -18,6 +27,9 @@ class MLPWorldModelConfig:
 
     Args:
         latent_size: Width L of a latent, a multiple of ``simnorm``.
+        encoder: ``mlp`` is learned and ends in SimNorm. ``standardised`` is not learned: the latent is the observation,
+            each entry less its mean and over its deviation in the episodes the model is fitted to; ``latent_size`` is
+            then the width of an observation, and ``encoder_units`` are not used.
         encoder_units: Hidden widths of the encoder.
         units: Hidden widths of the dynamics and reward networks.
         task_size: Width E of a task's embedding.
@@ -28,6 +40,7 @@ class MLPWorldModelConfig:
     """
 
     latent_size: int = field(default=768, validator=_positive)
+    encoder: Encoder = field(default=Encoder.MLP, converter=Encoder)
     encoder_units: tuple[int, ...] = field(default=(1792, 1792, 1792), validator=_sizes)
     units: tuple[int, ...] = field(default=(1792, 1792), validator=_sizes)
     task_size: int = field(default=64, validator=_positive)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from rephase.engine.networks import TaskEmbedding, tower
+from rephase.engine.networks import Standardisation, TaskEmbedding, draw_world_model, tower
 from rephase.protocols import Integrator, Spaces
-from rephase_mlp.offers import MLPWorldModelConfig
+from rephase_mlp.offers import Encoder, MLPWorldModelConfig
 
 __all__ = ["MLPWorldModel"]
 
@@ -15,12 +15,17 @@ __all__ = ["MLPWorldModel"]
 class MLPWorldModel(nn.Module):
     """Encoder, latent dynamics and reward head, each an MLP that also sees the task's embedding.
 
-    The dynamics network sees [latent, task, action], and so does the reward head.
+    The dynamics network sees [latent, task, action], and so does the reward head. Where latents are standardised
+    observations (`Encoder.STANDARDISED`), the dynamics network is linear at its end and gives the displacement of one
+    step, as the velocity network of a flow model does.
 
     Args:
-        config: Sizes.
+        config: Sizes and variants.
         spaces: Sizes of the task suite.
         integrator: None; this model takes none.
+
+    Raises:
+        ValueError: Latents are to be standardised observations but have another width.
 
     Source: Hansen, Su and Wang, "TD-MPC2: scalable, robust world models for continuous control", 2024;
     Georgiev et al., "PWM: policy learning with multi-task world models", 2025.
@@ -31,18 +36,31 @@ class MLPWorldModel(nn.Module):
         latent, task, group = config.latent_size, config.task_size, config.simnorm
         joint = latent + task + spaces.action
         self._task_emb = TaskEmbedding(spaces.tasks, task)
-        self._encoder = tower(spaces.observation + task, config.encoder_units, latent, group)
-        self._dynamics = tower(joint, config.units, latent, group)
+        self._encoder: nn.Module
+        if config.encoder is Encoder.STANDARDISED:
+            if latent != spaces.observation:
+                raise ValueError(
+                    f"latent_size must be {spaces.observation}, the width of an observation, where encoder is "
+                    f"{config.encoder.value!r}; found {latent}"
+                )
+            self._encoder = Standardisation(spaces.tasks, latent)
+            self._dynamics = tower(joint, config.units, latent, None)
+        else:
+            self._encoder = tower(spaces.observation + task, config.encoder_units, latent, group)
+            self._dynamics = tower(joint, config.units, latent, group)
         self._reward = tower(joint, config.units, config.bins, None)
         self._config = config
 
     def encode(self, observation: Tensor, task: Tensor) -> Tensor:
         """Map observations (..., B, S) of tasks (B,) to latents (..., B, L)."""
+        if isinstance(self._encoder, Standardisation):
+            return self._encoder(observation, task)  # type: ignore[no-any-return]
         return self._encoder(torch.cat([observation, self._task_emb(task, observation)], -1))  # type: ignore[no-any-return]
 
     def next(self, latent: Tensor, action: Tensor, task: Tensor) -> Tensor:
         """Latent (..., B, L) one agent step later."""
-        return self._dynamics(self._joint(latent, action, task))  # type: ignore[no-any-return]
+        moved = self._dynamics(self._joint(latent, action, task))
+        return latent + moved if isinstance(self._encoder, Standardisation) else moved  # type: ignore[no-any-return]
 
     def reward(self, latent: Tensor, action: Tensor, task: Tensor) -> Tensor:
         """Reward logits (..., B, K)."""
@@ -63,6 +81,11 @@ class MLPWorldModel(nn.Module):
         """None: the loss is deterministic."""
         return None
 
+    def calibrate(self, mean: Tensor, deviation: Tensor, task: int) -> None:
+        """Keep mean and deviation (S,) of a task's observations, if it is them that latents are made by."""
+        if isinstance(self._encoder, Standardisation):
+            self._encoder.calibrate(mean, deviation, task)
+
     def constrain(self, task: Tensor) -> None:
         """Shorten the embeddings of the tasks (B,) to length 1, in place."""
         self._task_emb.shorten(task)
@@ -77,12 +100,8 @@ class MLPWorldModel(nn.Module):
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:
-        """Normal weights of deviation 0.02 cut at 2, zero biases, embeddings U(+-0.02), zero last reward layer."""
-        for part in self.modules():
-            if isinstance(part, nn.Linear):
-                nn.init.trunc_normal_(part.weight, std=0.02, generator=generator)
-                nn.init.zeros_(part.bias)
-        nn.init.uniform_(self._task_emb.weight, -0.02, 0.02, generator=generator)
+        """Draw as TD-MPC2 does (`draw_world_model`); the last layer of the reward head begins at zero."""
+        draw_world_model(self, generator)
         last = self._reward[-1]
         nn.init.zeros_(last.weight)  # type: ignore[arg-type]
 
