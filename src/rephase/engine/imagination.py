@@ -1,4 +1,8 @@
-"""Roll-outs of policies inside a world model, and the losses made from them."""
+"""Roll-outs of policies inside a world model, and the losses made from them.
+
+Source: Georgiev et al., "PWM: policy learning with multi-task world models", 2025, for the first-order gradient through
+the roll-out; Sutton and Barto, "Reinforcement learning: an introduction", 2018, chapter 12, for the lambda-return.
+"""
 
 from __future__ import annotations
 

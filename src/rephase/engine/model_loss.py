@@ -1,4 +1,8 @@
-"""The loss a world model is trained by, over slices of real episodes."""
+"""The loss a world model is trained by, over slices of real episodes.
+
+Source: Hansen, Su and Wang, "TD-MPC2: scalable, robust world models for continuous control", 2024, section 3.1: latent
+consistency and reward, later steps discounted.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Rewards as two-hot codes over bins in symlog units, and back."""
+"""Rewards as two-hot codes over bins in symlog units, and back.
+
+Source: Hafner et al., "Mastering diverse domains through world models", 2023, for symlog and two-hot targets; Hansen,
+Su and Wang, "TD-MPC2: scalable, robust world models for continuous control", 2024, for their use here.
+"""
 
 from __future__ import annotations
 

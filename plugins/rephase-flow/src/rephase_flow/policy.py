@@ -21,6 +21,9 @@ class FlowPolicy(nn.Module):
         latent_size: Width L of a latent.
         action_size: Width A of an action.
         integrator: The method that takes the substeps.
+
+    Source: Lipman et al., "Flow matching for generative modeling", 2023, for the velocity field; here it is trained by
+    the return's gradient through the substeps, not by matching a flow.
     """
 
     def __init__(self, config: FlowPolicyConfig, latent_size: int, action_size: int, integrator: Integrator) -> None:

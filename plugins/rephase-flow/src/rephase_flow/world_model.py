@@ -30,7 +30,8 @@ class FlowWorldModel(nn.Module):
     Raises:
         ValueError: Latents are to be standardised observations but have another width.
 
-    Source: Lipman et al., "Flow matching for generative modeling", 2023, for the loss.
+    Source: Lipman et al., "Flow matching for generative modeling", 2023, for the loss; Hansen, Su and Wang, "TD-MPC2:
+    scalable, robust world models for continuous control", 2024, for everything around it.
     """
 
     def __init__(self, config: FlowWorldModelConfig, spaces: Spaces, integrator: Integrator) -> None:

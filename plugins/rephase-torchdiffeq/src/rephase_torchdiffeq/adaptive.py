@@ -32,8 +32,9 @@ class Adaptive:
         order: Order of convergence of its steps.
         config: Tolerances.
 
-    Source: Chen, "torchdiffeq", 2018; Hairer, Norsett and Wanner, "Solving ordinary differential equations I", 1993,
-    section II.4, for step size control.
+    Source: Chen, "torchdiffeq", 2018; Dormand and Prince, "A family of embedded Runge-Kutta formulae", 1980, for
+    ``dopri5``; Bogacki and Shampine, "A 3(2) pair of Runge-Kutta formulas", 1989, for ``bosh3``; Hairer,
+    Norsett and Wanner, "Solving ordinary differential equations I", 1993, section II.4, for step size control.
     """
 
     def __init__(self, method: str, order: int, config: AdaptiveConfig) -> None:
