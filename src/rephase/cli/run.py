@@ -35,6 +35,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--task", default="", help="only runs of this task")
     parser.add_argument("--seed", type=int, help="only runs of this seed")
     parser.add_argument("--extend", action="store_true", help="also the seeds declared for an inconclusive phase")
+    parser.add_argument(
+        "--reference", action="store_true", help="all seeds of the reference execution, for 'rephase record'"
+    )
     parser.add_argument("--device", default="", help="cpu or cuda (default: cuda at the logged scale, cpu otherwise)")
     parser.add_argument(
         "--threads", type=int, default=0, help="threads of one process (default: 1 on a CPU at the embedded scale)"
@@ -103,7 +106,7 @@ def _chosen(arguments: argparse.Namespace, phase: Phase) -> tuple[Run, ...]:
     if arguments.index is None:
         if arguments.expect_run:
             raise UsageError("--expect-run says what an index is", remedy="give --index too")
-        return phase.select(arguments.config, arguments.task, arguments.seed, arguments.extend)
+        return phase.select(arguments.config, arguments.task, arguments.seed, arguments.extend, arguments.reference)
     if arguments.task or arguments.seed is not None:
         raise UsageError("--index already says which task and seed", remedy="leave out --task and --seed")
     run = phase.run_at(arguments.index, arguments.config, arguments.extend)

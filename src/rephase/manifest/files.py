@@ -139,6 +139,9 @@ def _arrays(manifest: Manifest) -> list[Problem]:
     found += [Problem("arrays", f"no array holds the config {name!r}", "add it to one") for name in left_out]
     if both := sorted(set(manifest.seeds) & set(manifest.extension_seeds)):
         found.append(Problem("extension_seeds", f"{both[0]} is among the seeds already", "choose a fresh one"))
+    if both := sorted({*manifest.seeds, *manifest.extension_seeds} & set(manifest.reference_seeds)):
+        problem = f"{both[0]} is among the seeds or the extension's already"
+        found.append(Problem("reference_seeds", problem, "choose a fresh one"))
     return found
 
 

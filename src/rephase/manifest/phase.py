@@ -20,7 +20,17 @@ from rephase.manifest.schema import Array, Config, Evaluation, Input, Manifest, 
 
 __all__ = ["Phase", "Run"]
 
-_NOT_IN_DIGEST = ("title", "question", "not_this", "resources", "arrays", "inputs", "configs", "recorded")
+_NOT_IN_DIGEST = (
+    "title",
+    "question",
+    "not_this",
+    "resources",
+    "arrays",
+    "inputs",
+    "configs",
+    "recorded",
+    "reference_seeds",
+)
 
 
 @frozen(order=True)
@@ -71,10 +81,23 @@ class Phase:
         """Name of the folder its runs lie in, such as ``phase3-embedded-0123456789ab``."""
         return f"{self.name}-{short(self.digest)}"
 
-    @property
-    def extended_seeds(self) -> tuple[int, ...]:
-        """The seeds, and after them those declared for the extension."""
-        return (*self.manifest.seeds, *self.manifest.extension_seeds)
+    def seed_blocks(self, extended: bool = False, reference: bool = False) -> tuple[tuple[int, ...], ...]:
+        """The seeds in blocks of as many as a rerun has; runs are trained together within a block only.
+
+        Whoever runs more seeds than a rerun therefore computes the rerun's own to the same bit.
+
+        Args:
+            extended: Whether the seeds of the extension are in.
+            reference: Whether those of the extension and those of the reference execution are in.
+        """
+        size = len(self.manifest.seeds)
+        blocks = [self.manifest.seeds]
+        for further in (
+            self.manifest.extension_seeds if extended or reference else (),
+            self.manifest.reference_seeds if reference else (),
+        ):
+            blocks += [further[at : at + size] for at in range(0, len(further), size)]
+        return tuple(blocks)
 
     @property
     def arrays(self) -> Mapping[str, Array]:
@@ -134,23 +157,23 @@ class Phase:
         """Digest of `resolved`: what a method's name is bound to."""
         return digest_of(self.resolved(config))
 
-    def runs(self, extended: bool = False) -> tuple[Run, ...]:
+    def runs(self, extended: bool = False, reference: bool = False) -> tuple[Run, ...]:
         """Every run, array by array in the order of their indices.
 
         Args:
             extended: Whether the seeds of the extension are in.
+            reference: Whether all seeds of the reference execution are in.
         """
-        return tuple(run for name in self.arrays for run in self.array_runs(name, extended))
+        return tuple(run for name in self.arrays for run in self.array_runs(name, extended, reference))
 
-    def array_runs(self, array: str, extended: bool = False) -> tuple[Run, ...]:
+    def array_runs(self, array: str, extended: bool = False, reference: bool = False) -> tuple[Run, ...]:
         """The runs of one job array; a run's index is its position, and those of the extension come last."""
         if array not in self.arrays:
             raise UnknownName("array", array, list(self.arrays), where=self.name)
         declared = self.arrays[array]
         order = declared.order if "config" in declared.order else ("config", *declared.order)
-        blocks = [self.manifest.seeds, *([self.manifest.extension_seeds] if extended else [])]
         runs: list[Run] = []
-        for seeds in blocks:
+        for seeds in self.seed_blocks(extended, reference):
             axes: dict[str, tuple[Any, ...]] = {"task": self.manifest.tasks, "seed": seeds, "config": declared.configs}
             for row in itertools.product(*(axes[axis] for axis in order)):
                 runs.append(Run(**dict(zip(order, row, strict=True))))
@@ -181,14 +204,19 @@ class Phase:
         return runs[index]
 
     def select(
-        self, config: str = "", task: str = "", seed: int | None = None, extended: bool = False
+        self,
+        config: str = "",
+        task: str = "",
+        seed: int | None = None,
+        extended: bool = False,
+        reference: bool = False,
     ) -> tuple[Run, ...]:
         """The runs with the given config, task and seed; what is left out matches all.
 
         Raises:
             UnknownName: A name is not one of this phase's.
         """
-        seeds = self.extended_seeds if extended else self.manifest.seeds
+        seeds = [seed for block in self.seed_blocks(extended, reference) for seed in block]
         asked = (
             ("config", config, list(self.configs)),
             ("task", task, list(self.manifest.tasks)),
@@ -199,7 +227,7 @@ class Phase:
                 raise UnknownName(kind, name, known, where=self.name)
         return tuple(
             run
-            for run in self.runs(extended)
+            for run in self.runs(extended, reference)
             if config in ("", run.config) and task in ("", run.task) and seed in (None, run.seed)
         )
 
@@ -221,6 +249,8 @@ def _evaluation(evaluation: Evaluation) -> dict[str, Any]:
     written: dict[str, Any] = plain(evaluation)
     if evaluation.plan is not Plan.MPPI:
         del written["planning"]
+    if not evaluation.plan_episodes:
+        del written["plan_episodes"]
     return written
 
 

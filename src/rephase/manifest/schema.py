@@ -268,6 +268,7 @@ class Evaluation:
         episodes: Episodes of one evaluation.
         every: Epochs between evaluations during training; 0 for none but the last.
         curve_episodes: Episodes of an evaluation during training; 0 for as many as the last has.
+        plan_episodes: Episodes of the second evaluation; 0 for as many as the first has.
         plan: What the second reward is made by.
         planning: How it plans, where it does.
     """
@@ -275,6 +276,7 @@ class Evaluation:
     episodes: int = field(default=10, validator=validators.gt(0))
     every: int = field(default=200, validator=validators.ge(0))
     curve_episodes: int = field(default=0, validator=validators.ge(0))
+    plan_episodes: int = field(default=0, validator=validators.ge(0))
     plan: Plan = Plan.RE_EVALUATE
     planning: Planning = field(factory=Planning)
 
@@ -329,6 +331,8 @@ class Manifest:
         tasks: Names of tasks.
         seeds: Seeds of every cell.
         extension_seeds: Seeds declared beforehand for the one extension of an inconclusive phase.
+        reference_seeds: Further seeds that only the reference execution runs, so that more is recorded than a rerun
+            takes; no part of the digest, because they change nothing of what a rerun computes.
         plugins: Version specifier by distribution; no other plugin is loaded.
         inputs: Files by name.
         configs: Configurations by the name the phase gives them.
@@ -349,6 +353,7 @@ class Manifest:
     tasks: tuple[str, ...] = field(validator=[_some, _distinct])
     seeds: tuple[int, ...] = field(validator=[_some, _distinct, _not_negative])
     extension_seeds: tuple[int, ...] = field(default=(), validator=[_distinct, _not_negative])
+    reference_seeds: tuple[int, ...] = field(default=(), validator=[_distinct, _not_negative])
     plugins: Mapping[str, str]
     inputs: Mapping[str, Input] = field(factory=dict, validator=_names)
     configs: Mapping[str, ConfigUse] = field(validator=[_some, _names])

@@ -1,9 +1,10 @@
 """Which runs of a config are trained together as one program.
 
-In a frozen world model all of them are. Where each run trains a world model of its own, what they share on a CPU is
-the cost of asking for an operation, and a few runs are enough to spread it; groups of a few can be worked on by several
-cores. The groups depend on the runs alone, never on how many cores there are, so that the rounding, and with it every
-digest of a run's way, is the same on all machines of a kind.
+In a frozen world model all of them are that have seeds of one block: the seeds of the manifest are one, those of the
+extension another, those of the reference execution further ones of the same size. Where each run trains a world model
+of its own, what they share on a CPU is the cost of asking for an operation, and a few runs are enough to spread it;
+groups of a few can be worked on by several cores. The groups depend on the runs alone, never on how many cores there
+are, so that the rounding, and with it every digest of a run's way, is the same on all machines of a kind.
 """
 
 from __future__ import annotations
@@ -29,18 +30,27 @@ def groups_of(phase: Phase, runs: Sequence[Run], device: str) -> list[tuple[Run,
         device: Where they are computed.
 
     Returns:
-        Groups of one config each, in the order of the runs; those of a config differ by one run at most.
+        Groups of one config and block each, in the order of the runs; those of a block differ by one run at most.
     """
     groups: list[tuple[Run, ...]] = []
     for config in dict.fromkeys(run.config for run in runs):
-        own = tuple(run for run in runs if run.config == config)
-        count = 1
-        if device == "cpu" and phase.algorithm(config).finetune_world_model:
-            count = -(-len(own) // LARGEST_GROUP)
-        size, larger = divmod(len(own), count)
-        at = 0
-        for index in range(count):
-            until = at + size + (index < larger)
-            groups.append(own[at:until])
-            at = until
+        for block in phase.seed_blocks(reference=True):
+            own = tuple(run for run in runs if run.config == config and run.seed in block)
+            if own:
+                groups += _divided(phase, config, own, device)
+    return groups
+
+
+def _divided(phase: Phase, config: str, runs: tuple[Run, ...], device: str) -> list[tuple[Run, ...]]:
+    """Runs of one config and block of seeds in groups of about equal size."""
+    count = 1
+    if device == "cpu" and phase.algorithm(config).finetune_world_model:
+        count = -(-len(runs) // LARGEST_GROUP)
+    size, larger = divmod(len(runs), count)
+    groups = []
+    at = 0
+    for index in range(count):
+        until = at + size + (index < larger)
+        groups.append(runs[at:until])
+        at = until
     return groups

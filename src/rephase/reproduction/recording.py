@@ -5,6 +5,7 @@ from __future__ import annotations
 from rephase.errors import CannotRunHere
 from rephase.manifest.hashing import digest_of
 from rephase.manifest.outcomes import RecordedOutcomes
+from rephase.manifest.record import Record
 from rephase.reproduction.storing import Store
 
 __all__ = ["outcomes_of"]
@@ -18,20 +19,13 @@ def outcomes_of(store: Store, source: str) -> RecordedOutcomes:
         source: Who measured them.
 
     Returns:
-        Outcomes and provenance.
+        Outcomes and provenance: of the manifest's seeds, and of every further block of seeds that was run.
 
     Raises:
         CannotRunHere: A run is missing.
     """
     phase = store.phase
-    records = [store.record(run) for run in phase.runs()]
-    if missing := [run.label for run, record in zip(phase.runs(), records, strict=True) if record is None]:
-        raise CannotRunHere(
-            f"{len(missing)} runs are not complete, the first: {missing[0]}",
-            where=phase.name,
-            remedy=f"'rephase run {phase.manifest.phase} --scale {phase.manifest.scale}' completes them",
-        )
-    kept = [record for record in records if record is not None]
+    kept = _complete(store)
     first = kept[0].provenance
     return RecordedOutcomes(
         phase=phase.manifest.phase,
@@ -50,3 +44,23 @@ def outcomes_of(store: Store, source: str) -> RecordedOutcomes:
         },
         outcomes=[record.outcome for record in kept],
     )
+
+
+def _complete(store: Store) -> list[Record]:
+    """Records of all runs of every block of seeds that was begun; the manifest's own seeds must be among them."""
+    phase = store.phase
+    blocks = phase.seed_blocks(reference=True)
+    kept: list[Record] = []
+    for block in blocks:
+        runs = [run for run in phase.runs(reference=True) if run.seed in block]
+        found = [store.record(run) for run in runs]
+        missing = [run.label for run, record in zip(runs, found, strict=True) if record is None]
+        if missing and (block is blocks[0] or len(missing) < len(runs)):
+            further = "" if block is blocks[0] else " --reference"
+            raise CannotRunHere(
+                f"{len(missing)} runs are not complete, the first: {missing[0]}",
+                where=phase.name,
+                remedy=f"'rephase run {phase.manifest.phase} --scale {phase.manifest.scale}{further}' completes them",
+            )
+        kept += [record for record in found if record is not None]
+    return kept

@@ -185,11 +185,12 @@ class CohortTraining:
         played = self._evaluate("reward", evaluation.episodes)
         predicted = self._predicted(played.starts)
         plan = torch.zeros(len(self.runs), 0)
+        again = evaluation.plan_episodes or evaluation.episodes
         if evaluation.plan is Plan.MPPI:
             self._tell("evaluating the planner")
-            plan = self._evaluate("plan", evaluation.episodes, self.cohort.planner(evaluation.planning).act).returns
+            plan = self._evaluate("plan", again, self.cohort.planner(evaluation.planning).act).returns
         elif evaluation.plan is Plan.RE_EVALUATE:
-            plan = self._evaluate("plan", evaluation.episodes).returns
+            plan = self._evaluate("plan", again).returns
         self._extend_curves(self.cohort.epoch, played.returns, predicted)
         self._tell("evaluated", self._last_returns())
         return {

@@ -28,7 +28,7 @@ def test_both_files_lie_with_the_runs_unless_told_otherwise(words, tmp_path, cap
     assert sorted(data["files"]) == ["html", "markdown"]
     assert all(Path(file).is_file() and tmp_path in Path(file).parents for file in data["files"].values())
     assert data["headline"] == "phase3 at the logged scale has not been run."
-    assert data["verdict"]["decision"] == "INVALID"
+    assert data["verdict"]["decision"] == "NOTHING TO JUDGE YET"
 
 
 def test_an_unknown_phase_is_one_message(capsys):

@@ -80,6 +80,27 @@ def test_indices_of_the_declared_seeds_do_not_move_with_the_extension(logged: Ph
     assert len(extended) == 18
 
 
+def test_reference_seeds_come_in_blocks_of_a_rerun_and_change_no_digest(project: Path, tmp_path: Path) -> None:
+    plain = read_phase(project / "reproductions/phase3/embedded.toml")
+    seeds = "extension_seeds = [7, 8]\n"
+    more = read_phase(edited(project, tmp_path, (seeds, f"{seeds}reference_seeds = [11, 12, 13]\n")))
+    assert more.digest == plain.digest
+    assert more.seed_blocks() == ((1, 2),)
+    assert more.seed_blocks(extended=True) == ((1, 2), (7, 8))
+    assert more.seed_blocks(reference=True) == ((1, 2), (7, 8), (11, 12), (13,))
+    assert more.runs(reference=True)[: len(more.runs()) // 2] == plain.runs()[: len(plain.runs()) // 2]
+    assert len(more.runs(reference=True)) == 7 * len(more.runs()) // 2
+    assert more.select(seed=13, reference=True)
+    with pytest.raises(UnknownName):
+        more.select(seed=13, extended=True)
+
+
+def test_a_reference_seed_that_is_declared_already_is_refused(project: Path, tmp_path: Path) -> None:
+    seeds = "extension_seeds = [7, 8]\n"
+    bad = edited(project, tmp_path, (seeds, f"{seeds}reference_seeds = [8, 9]\n"))
+    assert problems(bad) == ["reference_seeds: 8 is among the seeds or the extension's already; choose a fresh one"]
+
+
 def test_an_index_outside_is_refused(logged: Phase) -> None:
     with pytest.raises(UsageError) as caught:
         logged.run_at(9, "baseline")

@@ -32,6 +32,18 @@ def test_runs_with_models_of_their_own_are_divided_for_several_cores(name: str, 
     assert sorted(run for group in groups for run in group) == sorted(declared.runs())
 
 
+@pytest.mark.parametrize("name", ["phase3", "phase4"])
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_whoever_runs_more_seeds_trains_the_reruns_own_in_the_groups_of_a_rerun(name: str, device: str) -> None:
+    declared = phase(name)
+    own = groups_of(declared, declared.runs(), device)
+    for further in (declared.runs(extended=True), declared.runs(reference=True)):
+        groups = groups_of(declared, further, device)
+        assert [group for group in groups if group[0].seed in declared.manifest.seeds] == own
+        assert {len(group) for group in groups} == {len(group) for group in own}
+        assert sorted(run for group in groups for run in group) == sorted(further)
+
+
 def test_a_gpu_takes_all_runs_of_a_config_at_once() -> None:
     declared = phase("phase4")
     assert groups_of(declared, declared.runs(), "cuda") == [declared.runs()]
