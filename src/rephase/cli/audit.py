@@ -11,8 +11,7 @@ from rephase.cli.options import add_folders, project_of
 from rephase.cli.rendering import emit
 
 if TYPE_CHECKING:
-    from rephase.judging.auditing import Finding
-    from rephase.manifest.outcomes import RecordedOutcomes
+    from rephase.judging.auditing import Finding, Log
 
 __all__ = ["configure", "run"]
 
@@ -37,10 +36,12 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         0; with ``--strict`` 1 when a finding needs attention.
     """
-    from rephase.judging.auditing import audit
+    from rephase.judging.auditing import audit, worst_first
 
     files = arguments.files or _logged(project_of(arguments))
-    findings = audit(*(recorded for path in files for recorded in _read(path)))
+    logs = [_read(path) for path in files]
+    found = [finding for log in logs for finding in log.findings]
+    findings = worst_first([*audit(*(recorded for log in logs for recorded in log.phases)), *found])
     needed = sum(finding.needs_attention for finding in findings)
     data = {
         "files": [str(path) for path in files],
@@ -57,11 +58,11 @@ def _logged(project: Path) -> list[Path]:
     return sorted((project / "reproductions").glob("*/logged.recorded.json"))
 
 
-def _read(path: Path) -> Sequence[RecordedOutcomes]:
-    from rephase.judging.auditing import read_log
+def _read(path: Path) -> Log:
+    from rephase.judging.auditing import Log, read_log
     from rephase.manifest.outcomes import read_outcomes
 
-    return [read_outcomes(path)] if path.suffix == ".json" else read_log(path)
+    return Log(phases=(read_outcomes(path),)) if path.suffix == ".json" else read_log(path)
 
 
 def _text(findings: Sequence[Finding], count: int, needed: int) -> str:

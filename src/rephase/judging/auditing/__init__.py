@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from rephase.judging.auditing.audit import audit
+from rephase.judging.auditing.audit import audit, worst_first
 from rephase.judging.auditing.findings import Finding, Standing
-from rephase.judging.auditing.log_tables import parse_log, read_log
+from rephase.judging.auditing.log_tables import Log, parse_log, read_log
 
-__all__ = ["Finding", "Standing", "audit", "parse_log", "read_log"]
+__all__ = ["Finding", "Log", "Standing", "audit", "parse_log", "read_log", "worst_first"]

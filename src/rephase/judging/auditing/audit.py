@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rephase.judging.auditing.findings import Finding, Standing
 from rephase.judging.auditing.likeness import audit_duplicates, audit_sources
 from rephase.judging.auditing.runs import (
@@ -15,7 +17,7 @@ from rephase.judging.auditing.statements import audit_claims, audit_second_evalu
 from rephase.judging.auditing.summaries import audit_means, audit_spreads, audit_winners
 from rephase.manifest.outcomes import RecordedOutcomes
 
-__all__ = ["audit"]
+__all__ = ["audit", "worst_first"]
 
 _CHECKS = (
     audit_means,
@@ -43,5 +45,10 @@ def audit(*recorded: RecordedOutcomes) -> tuple[Finding, ...]:
     """
     found = [finding for one in recorded for check in _CHECKS for finding in check(one)]
     found += audit_duplicates(recorded)
+    return worst_first(found)
+
+
+def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings that need attention first, then notes, then what agrees; else in the given order."""
     rank = {Standing.AGREES: 2, Standing.NOTE: 1}
-    return tuple(sorted(found, key=lambda finding: rank.get(finding.standing, 0)))
+    return tuple(sorted(findings, key=lambda finding: rank.get(finding.standing, 0)))

@@ -27,6 +27,10 @@ class Standing(StrEnum):
     """Values are more alike than separate runs should be."""
     MISSING = "MISSING"
     """Something that should be recorded is not."""
+    UNREAD = "UNREAD"
+    """A line that looks like part of a table could not be read, so nothing of it was recomputed."""
+    CONTRADICTED = "CONTRADICTED"
+    """The values show the opposite of what is concluded from them."""
     NOTE = "NOTE"
     """Nothing is wrong, and a reader should know it."""
 

@@ -1,265 +1,265 @@
-"""Reading the Markdown tables of an experiment log: outcome tables, summary tables, nothing else.
+"""Reading the tables of an experiment log into recorded outcomes, with a finding for every line that is not read.
 
-Logs are written by many hands and pass through many editors: the plus-minus sign may be ``±``, ``+-``, ``Â±`` or
-worse, columns come in any order, names in bold or code. What a table says is kept as it is; a row that looks like an
-outcome and cannot be read is a problem and is never skipped.
+Logs are written by many hands and pass through many editors. What a table says is kept as it is; a row that looks like
+an outcome and cannot be read is a finding with its line, and never stops the rest from being read.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from attrs import frozen
+from attrs import define, evolve, field, frozen
 
 from rephase.errors import ManifestError, Problem
+from rephase.judging.auditing.findings import Finding, Standing
+from rephase.judging.auditing.log_facts import audit_facts, is_offer
+from rephase.judging.auditing.log_jobs import Grid, Submission, audit_submitted, grid_of, submissions_of
+from rephase.judging.auditing.log_names import meant, mentioned, name_of, phase_of, scale_of
+from rephase.judging.auditing.log_summaries import summary_rows_of
+from rephase.judging.tables import Entries, Entry, Reading, Remark, Table, entries_of
+from rephase.judging.tables.decoding import decode
+from rephase.judging.tables.markdown_lines import markdown_tables
 from rephase.manifest.outcomes import Outcome, RecordedOutcomes, SummaryRow
 
-__all__ = ["SOURCE", "parse_log", "read_log"]
+__all__ = ["SOURCE", "Log", "parse_log", "read_log"]
 
 SOURCE = "log"
 """Source of everything that is read from a log."""
 
-_UNSIGNED = r"[0-9]{1,15}(?:\.[0-9]{1,15})?"
-_NUMBER = rf"[-+]?{_UNSIGNED}"
-_SPREAD = re.compile(rf"({_NUMBER})\s*(?:[^0-9|.,]{{1,12}})\s*({_UNSIGNED})\s*%?")
-_PLAIN = re.compile(_NUMBER)
-_PHASE = re.compile(r"\bphase\s*([0-9]+[a-z]?)\b", re.IGNORECASE)
-_PERCENT = re.compile(rf"({_NUMBER})\s*%")
-_MARKS = re.compile(r"[*`]|~~|^_+|_+$")
-_COLUMNS = {
-    "config": ("config", "configuration", "method", "variation", "variant", "algorithm"),
-    "task": ("task", "env", "environment"),
-    "seed": ("seed",),
-    "plan_reward": ("plan reward", "planning reward", "plan", "plan return"),
-    "reward": ("reward", "return", "final reward", "eval reward", "score"),
-    "job": ("job", "job id", "jobid", "array job", "slurm job"),
-    "winner": ("winner", "better", "result", "verdict"),
-}
-_NO_VALUE = (
-    "",
-    "-",
-    "--",
-    "n/a",
-    "na",
-    "none",
-    "queued",
-    "running",
-    "pending",
-    "failed",
-    "tbd",
-    "?",
-    "\u2013",
-    "\u2014",
-)
+
+@frozen(kw_only=True)
+class Log:
+    """What a log says, and what could not be read of it.
+
+    Args:
+        phases: Outcomes and summaries of every phase that has any, in the order of the log.
+        findings: One for every line that looks like part of a table and is not read, for how doubtful ones were
+            understood, and for what the log says of jobs, configurations, resources and inputs.
+    """
+
+    phases: tuple[RecordedOutcomes, ...]
+    findings: tuple[Finding, ...] = ()
 
 
-@frozen
-class _Table:
-    """A table of the log: heading cells and rows, each with the line it is on."""
-
-    phase: str
-    heading: tuple[str, ...]
-    rows: tuple[tuple[int, tuple[str, ...]], ...]
-
-
-def read_log(path: Path) -> tuple[RecordedOutcomes, ...]:
-    """Read a log's outcome and summary tables.
+def read_log(path: Path) -> Log:
+    """Read a log's tables.
 
     Args:
         path: The Markdown file, in UTF-8 or what an old editor made of it.
 
-    Returns:
-        One value for every phase that has an outcome, in the order of the log.
-
     Raises:
-        ManifestError: If the file cannot be read, holds no outcome table or one with rows that say nothing readable.
+        ManifestError: If the file cannot be read or holds nothing of a phase.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ManifestError(str(path), [Problem("", f"cannot be read ({reason})", "check the path")]) from error
-    return parse_log(_decode(content), str(path))
+    text, remarks = decode(content)
+    return _log(markdown_tables(text), str(path), remarks)
 
 
-def parse_log(text: str, name: str = "log") -> tuple[RecordedOutcomes, ...]:
+def parse_log(text: str, name: str = "log") -> Log:
     """Read the tables of a log's text; see `read_log`.
 
     Args:
         text: The Markdown.
         name: What messages call it.
     """
-    problems: list[Problem] = []
-    outcomes: dict[str, list[Outcome]] = {}
-    tables = list(_tables(text))
+    return _log(markdown_tables(text), name, ())
+
+
+@define
+class _Phase:
+    scale: str
+    outcomes: list[Outcome] = field(factory=list)
+    lines: list[int] = field(factory=list)
+    summary: list[SummaryRow] = field(factory=list)
+    submissions: list[Submission] = field(factory=list)
+    tables: list[Table] = field(factory=list)
+
+
+def _log(reading: Reading, name: str, decoded: Sequence[Remark]) -> Log:
+    remarks = [*decoded, *reading.remarks]
+    found = [(table, entries_of(table)) for table in reading.tables]
+    phases = _phases(reading.tables)
+    methods = _names((entry.method for _, one in found if one.shape == "runs" for entry in one.entries))
+    methods += [one for one in _listed(found) if one not in methods]
+    tasks = _names(entry.task for _, one in found if one.shape == "runs" for entry in one.entries)
+    for table, entries in found:
+        phases[table.line].tables.append(table)
+        if entries.shape == "runs":
+            remarks += entries.remarks
+            _take_runs(phases[table.line], table, entries, methods, tasks, remarks)
+    for table, entries in found:
+        if entries.shape != "runs":
+            remarks += _take_rest(phases[table.line], table, entries, methods, tasks)
+    distinct = list(dict.fromkeys(map(id, phases.values())))
+    by_id = {id(phase): phase for phase in phases.values()}
+    named = {id(phases[table.line]): _phase_names(reading.tables)[table.line] for table in reading.tables}
+    kept = [(named[key], by_id[key]) for key in distinct]
+    if not any(phase.outcomes or phase.summary or phase.submissions for _, phase in kept):
+        raise ManifestError(name, [_nothing(reading, remarks)])
+    file = Path(name).name
+    findings = [_finding(remark, file) for remark in sorted(remarks, key=lambda one: one.lines)]
+    recorded = []
+    for phase_name, phase in kept:
+        grid = grid_of(phase.tables, phase.outcomes, phase.submissions)
+        findings += audit_submitted(phase_name, phase.submissions, grid, phase.outcomes)
+        if phase.outcomes or phase.summary:
+            recorded.append(_recorded(phase_name, phase, grid, file))
+    findings += audit_facts(reading, recorded, file)
+    return Log(phases=tuple(recorded), findings=tuple(findings))
+
+
+def _phase_names(tables: Sequence[Table]) -> dict[int, str]:
+    """Phase of every table by its line; a phase that is named below a heading holds for all tables under it."""
+    names: dict[int, str] = {}
+    told: dict[tuple[str, ...], str] = {}
     for table in tables:
-        columns = _columns(table.heading)
-        if {"config", "task", "seed", "reward"} <= set(columns):
-            outcomes.setdefault(table.phase, []).extend(_outcomes(table, columns, problems))
-    if not any(outcomes.values()) and not problems:
-        remedy = "expected a table with the columns Config, Task, Seed, Reward and Plan Reward"
-        problems.append(Problem("", "holds no outcome", remedy))
-    if problems:
-        raise ManifestError(name, problems)
-    return tuple(
-        RecordedOutcomes(
-            phase=phase,
-            scale="logged",
-            source=SOURCE,
-            outcomes=rows,
-            provenance={"file": Path(name).name},
-            summary=_summaries(tables, phase, rows),
+        name = phase_of(table)
+        if table.caption and name != phase_of(evolve(table, caption="")):
+            told[table.section] = name
+        names[table.line] = told.get(table.section, name)
+    return names
+
+
+def _phases(tables: Sequence[Table]) -> dict[int, _Phase]:
+    phases: dict[str, _Phase] = {}
+    names = _phase_names(tables)
+    return {table.line: phases.setdefault(names[table.line], _Phase(scale=scale_of(table))) for table in tables}
+
+
+def _take_runs(
+    phase: _Phase,
+    table: Table,
+    entries: Entries,
+    methods: Sequence[str],
+    tasks: Sequence[str],
+    remarks: list[Remark],
+) -> None:
+    above = [table.caption, *reversed(table.section)]
+    config = mentioned(above, methods) if "method" not in entries.columns else ""
+    task = mentioned(above, tasks) if "task" not in entries.columns else ""
+    lines = [entry.line for entry in entries.entries]
+    lacking = [
+        word
+        for word, is_there in (
+            ("configuration", "method" in entries.columns or config),
+            ("task", "task" in entries.columns or task),
+            ("seed", "seed" in entries.columns or entries.columns.seeds),
         )
-        for phase, rows in outcomes.items()
-        if rows
+        if not is_there
+    ]
+    if lacking and lines:
+        which = " and which ".join(lacking)
+        problem = f"no column says which {which} these rows are of, and the text above names none; not read"
+        remedy = f"add a column, expected {', '.join(_EXPECTED)}"
+        remarks.append(Remark(lines=lines, problem=problem, found=table.columns, remedy=remedy))
+        return
+    if (config or task) and lines:
+        problem = f"no column says the {'configuration' if config else 'task'}; the text above names {config or task}"
+        remarks.append(Remark(lines=lines, problem=problem, found=table.columns, is_loss=False))
+    for entry in entries.entries:
+        phase.outcomes.append(_outcome(entry, config, task))
+        phase.lines.append(entry.line)
+
+
+def _take_rest(
+    phase: _Phase, table: Table, entries: Entries, methods: Sequence[str], tasks: Sequence[str]
+) -> Sequence[Remark]:
+    here = sorted({outcome.config for outcome in phase.outcomes}) or list(methods)
+    if entries.shape == "cells":
+        rows, remarks = summary_rows_of(table, entries, here, tasks)
+        phase.summary += rows
+        if rows or any(meant(cell, here) for cell in table.heading):
+            return [*entries.remarks, *remarks]
+    elif submissions := submissions_of(table):
+        phase.submissions += submissions.rows
+        return submissions.remarks
+    return [_other(table, entries)]
+
+
+_EXPECTED = ("Config", "Task", "Seed", "Reward")
+
+
+def _other(table: Table, entries: Entries) -> Remark:
+    lines = [table.line, *(row.line for row in table.rows)]
+    if "method" in entries.columns and not entries.columns.at.keys() & {"task", "seed", "value"}:
+        index = entries.columns.at["method"]
+        names = ", ".join(row.cells[index].strip("*`") for row in table.rows if len(row.cells) == len(table.heading))
+        problem = f"a table about configurations, without outcomes: {names}"
+    elif table.heading and is_offer(table):
+        problem = f"a table about resources, without outcomes: {table.columns}"
+    else:
+        problem = f"a table without outcomes; expected the columns {', '.join(_EXPECTED)}, found {table.columns}"
+    return Remark(lines=lines, problem=problem, found=table.columns, is_loss=False)
+
+
+def _outcome(entry: Entry, config: str, task: str) -> Outcome:
+    return Outcome(
+        config=name_of(entry.method) or config,
+        task=name_of(entry.task) or task,
+        seed=entry.seed or 0,
+        reward=entry.figure.value,
+        plan_reward=entry.second,
+        job=entry.job,
+        hardware=entry.hardware,
     )
 
 
-def _decode(content: bytes) -> str:
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return content.decode("utf-16", errors="replace")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", errors="replace")
-
-
-def _tables(text: str) -> Iterator[_Table]:
-    phase = "log"
-    lines = text.splitlines()
-    at = 0
-    while at < len(lines):
-        line = lines[at].strip()
-        if line.startswith("#") and (match := _PHASE.search(line)):
-            phase = f"phase{match[1].lower()}"
-        if "|" in line and at + 1 < len(lines) and _is_rule(lines[at + 1]):
-            heading = _cells(line)
-            first = at = at + 2
-            while at < len(lines) and "|" in lines[at]:
-                at += 1
-            yield _Table(phase, heading, tuple((index + 1, _cells(lines[index])) for index in range(first, at)))
-        else:
-            at += 1
-
-
-def _is_rule(line: str) -> bool:
-    stripped = line.strip()
-    return "-" in stripped and "|" in stripped and not stripped.strip("|-: \t")
-
-
-def _cells(line: str) -> tuple[str, ...]:
-    stripped = line.strip().removeprefix("|").removesuffix("|")
-    return tuple(_MARKS.sub("", cell.strip()).strip() for cell in re.split(r"(?<!\\)\|", stripped))
-
-
-def _columns(heading: Sequence[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for index, cell in enumerate(heading):
-        word = re.sub(r"[_\s]+", " ", re.sub(r"\(.*?\)", "", cell)).strip().lower()
-        for column, names in _COLUMNS.items():
-            if word in names:
-                found.setdefault(column, index)
-    return found
-
-
-def _name(cell: str) -> str:
-    return re.sub(r"[\s_]+", "-", cell.strip().lower())
-
-
-def _outcomes(table: _Table, columns: dict[str, int], problems: list[Problem]) -> list[Outcome]:
-    outcomes = []
-    for line, cells in table.rows:
-        where = f"line {line}"
-        if len(cells) != len(table.heading):
-            problems.append(Problem(where, f"{len(cells)} cells, expected {len(table.heading)}", "mend the row"))
-            continue
-        reward = cells[columns["reward"]]
-        if reward.lower() in _NO_VALUE:
-            continue  # a run without an outcome yet
-        plan = cells[columns["plan_reward"]] if "plan_reward" in columns else ""
-        numbers = {"Seed": cells[columns["seed"]], "Reward": reward}
-        if plan.lower() not in _NO_VALUE:
-            numbers["Plan Reward"] = plan
-        bad = [name for name, cell in numbers.items() if not _PLAIN.fullmatch(cell)]
-        if not bad and "." in numbers["Seed"]:
-            bad = ["Seed"]
-        if bad:
-            expected = f"{bad[0]} is {numbers[bad[0]]!r}, expected a {'whole ' if bad[0] == 'Seed' else ''}number"
-            problems.append(Problem(where, expected, "mend the cell"))
-            continue
-        outcomes.append(
-            Outcome(
-                config=_name(cells[columns["config"]]),
-                task=_name(cells[columns["task"]]),
-                seed=int(numbers["Seed"]),
-                reward=float(reward),
-                plan_reward=float(plan) if "Plan Reward" in numbers else None,
-                job=cells[columns["job"]] if "job" in columns else "",
-            )
-        )
-    return outcomes
-
-
-def _summaries(tables: Sequence[_Table], phase: str, outcomes: Sequence[Outcome]) -> list[SummaryRow]:
-    return [row for table in tables if table.phase == phase for row in _summary(table, outcomes)]
-
-
-def _summary(table: _Table, outcomes: Sequence[Outcome]) -> list[SummaryRow]:
-    columns = _columns(table.heading)
-    if "task" not in columns or "seed" in columns:
-        return []
-    known = sorted({outcome.config for outcome in outcomes})
-    methods = {
-        index: config
-        for index, cell in enumerate(table.heading)
-        if index not in columns.values() and (config := _method(cell, known))
-    }
-    rows = []
-    for _, cells in table.rows:
-        if len(cells) != len(table.heading):
-            continue
-        said = cells[columns["winner"]] if "winner" in columns else ""
-        for index, config in methods.items():
-            if row := _summary_row(config, _name(cells[columns["task"]]), cells[index], said, known):
-                rows.append(row)
-    return rows
-
-
-def _summary_row(config: str, task: str, cell: str, said: str, known: Sequence[str]) -> SummaryRow | None:
-    spread = _SPREAD.fullmatch(cell)
-    plain = _PLAIN.fullmatch(cell)
-    if spread is None and plain is None:
-        return None
-    percent = _PERCENT.search(said)
-    winner = "tie" if re.search(r"\btie\b", said, re.IGNORECASE) else _method(said, known)
-    remark = re.search(r"\(([^)%]*)\)", said)
-    return SummaryRow(
-        config=config,
-        task=task,
-        mean=float(spread[1] if spread else cell),
-        spread=float(spread[2]) if spread else None,
-        decimals=len(spread[2].partition(".")[2]) if spread else 1,
-        winner=winner,
-        percentage=float(percent[1]) if percent else None,
-        remark=remark[1] if remark else "",
+def _recorded(name: str, phase: _Phase, grid: Grid, file: str) -> RecordedOutcomes:
+    provenance: dict[str, object] = {"file": file}
+    if phase.outcomes and grid.is_declared:
+        provenance["index_map"] = {"configs": grid.configs, "tasks": grid.tasks, "seeds": grid.seeds}
+    return RecordedOutcomes(
+        phase=name,
+        scale=phase.scale,
+        source=SOURCE,
+        outcomes=phase.outcomes,
+        provenance=provenance,
+        summary=phase.summary,
     )
 
 
-def _method(cell: str, known: Sequence[str]) -> str:
-    """The configuration a cell names, such as ``flow policy`` for ``pwm-48m-mt-flowpolicy``; empty where none is named.
-
-    Letters and digits decide, so that spaces, hyphens and what stands in brackets do not; the longest name wins, and a
-    shortened name must fit one configuration only.
-    """
-    said = _squashed(re.sub(r"\(.*?\)", "", cell))
-    whole = [config for config in known if _squashed(config) in said] if said else []
-    if whole:
-        return max(whole, key=len)
-    shortened = [config for config in known if said and said in _squashed(config)]
-    return shortened[0] if len(shortened) == 1 else ""
+def _names(cells: Iterable[str]) -> list[str]:
+    return [name for name in dict.fromkeys(map(name_of, cells)) if name]
 
 
-def _squashed(name: str) -> str:
-    return "".join(letter for letter in name.lower() if letter.isascii() and letter.isalnum())
+def _listed(found: Sequence[tuple[Table, Entries]]) -> list[str]:
+    """Names of the configurations that tables without outcomes list."""
+    cells: list[str] = []
+    for table, entries in found:
+        columns: Mapping[str, int] = entries.columns.at
+        index = columns.get("method", _first_name(table))
+        if entries.shape != "runs" and index is not None and not {"task", "seed", "job"} & columns.keys():
+            cells += [row.cells[index].strip("*` ") for row in table.rows if len(row.cells) == len(table.heading)]
+    return _names(cells)
+
+
+def _first_name(table: Table) -> int | None:
+    words = [cell.strip("*` ").lower() for cell in table.heading]
+    return words.index("name") if "name" in words else None
+
+
+def _finding(remark: Remark, file: str) -> Finding:
+    where = ", ".join(part for part in (file, evolve(remark, file="").where) if part)
+    return Finding(
+        check="reading",
+        where=where,
+        logged=remark.found or "(nothing quoted)",
+        recomputed=str(evolve(remark, file="", lines=())),
+        standing=Standing.UNREAD if remark.is_loss else Standing.NOTE,
+        why="what is not read is not audited, so nobody may think that it agrees"
+        if remark.is_loss
+        else "how a line was understood decides what is audited",
+    )
+
+
+def _nothing(reading: Reading, remarks: Sequence[Remark]) -> Problem:
+    found = "; ".join(f"line {table.line}: {table.columns}" for table in reading.tables[:5])
+    more = "; ".join(map(str, [remark for remark in remarks if remark.is_loss][:5]))
+    what = f"found {found}" if found else "found no table"
+    expected = f"expected a table with the columns {', '.join(_EXPECTED)} and Plan Reward"
+    return Problem("", f"holds no outcome; {what}{f'; {more}' if more else ''}", expected)

@@ -21,6 +21,16 @@ __all__ = [
 ]
 
 _JOB = re.compile(r"(\d+)_(\d+)")
+_ORDERS = (
+    ("task", "seed"),
+    ("seed", "task"),
+    *itertools.permutations(("config", "task", "seed")),
+    ("config", "seed"),
+    ("config", "task"),
+    ("seed", "config"),
+    ("task", "config"),
+)
+"""Axes an array may run over, in the order in which they are preferred where several explain as many jobs."""
 
 
 def _of(recorded: RecordedOutcomes, source: str) -> list[Outcome]:
@@ -65,36 +75,47 @@ def audit_completeness(recorded: RecordedOutcomes) -> list[Finding]:
 
 
 def audit_indices(recorded: RecordedOutcomes) -> list[Finding]:
-    """Compare the index in every job's name with the position of its run in the array."""
+    """Compare the index in every job's name with the position of its run in the array.
+
+    Where no order of the axes is recorded, the one that explains most jobs is taken: an array over tasks and seeds, or
+    over configurations too, in any order.
+    """
     axes = _axes(recorded)
-    order = list(recorded.provenance.get("index_map", {}).get("order", ("task", "seed")))
-    outcomes = [(outcome, match) for outcome in recorded.outcomes if (match := _JOB.fullmatch(outcome.job))]
-    if not outcomes or not set(order) <= {"config", "task", "seed"}:
+    declared = tuple(recorded.provenance.get("index_map", {}).get("order", ()))
+    jobs = [(outcome, int(match[2])) for outcome in recorded.outcomes if (match := _JOB.fullmatch(outcome.job))]
+    if not jobs or not set(declared) <= {"config", "task", "seed"}:
         return []
-    positions = {row: at for at, row in enumerate(itertools.product(*(axes[axis] for axis in order)))}
-    wrong = []
-    for outcome, match in outcomes:
-        expected = positions.get(tuple(getattr(outcome, axis) for axis in order))
-        if expected != int(match[2]):
-            wrong.append(
-                Finding(
-                    check="index",
-                    where=f"{recorded.phase}, {outcome.config}/{outcome.task}/{outcome.seed}",
-                    logged=f"job {outcome.job}",
-                    recomputed=f"index {expected} by the order {' x '.join(order)}",
-                    standing=Standing.INCONSISTENT,
-                    why="an outcome filed under another run's index may be another run's outcome",
-                )
-            )
+    orders = [declared] if declared else _ORDERS
+    order = max(orders, key=lambda one: sum(_index(outcome, one, axes) == index for outcome, index in jobs))
+    wrong = [(outcome, index) for outcome, index in jobs if _index(outcome, order, axes) != index]
     summary = Finding(
         check="index",
-        where=f"{recorded.phase}, {len(outcomes)} jobs",
+        where=f"{recorded.phase}, {len(jobs)} jobs",
         logged="index of every job",
-        recomputed=f"{len(outcomes) - len(wrong)} of {len(outcomes)} agree with the order {' x '.join(order)}",
+        recomputed=f"{len(jobs) - len(wrong)} of {len(jobs)} agree with the order {' x '.join(order)}",
         standing=Standing.INCONSISTENT if wrong else Standing.AGREES,
         why="the index is what says which run a job was",
     )
-    return [summary, *wrong]
+    return [summary, *(_misplaced(recorded.phase, outcome, order, axes) for outcome, _ in wrong)]
+
+
+def _index(outcome: Outcome, order: Sequence[str], axes: Mapping[str, Sequence[Any]]) -> int:
+    """Position of a run in an array over some axes, the last of them running fastest."""
+    position = 0
+    for axis in order:
+        position = position * len(axes[axis]) + list(axes[axis]).index(getattr(outcome, axis))
+    return position
+
+
+def _misplaced(phase: str, outcome: Outcome, order: Sequence[str], axes: Mapping[str, Sequence[Any]]) -> Finding:
+    return Finding(
+        check="index",
+        where=f"{phase}, {outcome.config}/{outcome.task}/{outcome.seed}",
+        logged=f"job {outcome.job}",
+        recomputed=f"index {_index(outcome, order, axes)} by the order {' x '.join(order)}",
+        standing=Standing.INCONSISTENT,
+        why="an outcome filed under another run's index may be another run's outcome",
+    )
 
 
 def audit_hardware(recorded: RecordedOutcomes) -> list[Finding]:

@@ -32,7 +32,16 @@ def audit_claims(recorded: RecordedOutcomes) -> list[Finding]:
     findings = []
     for claim in claims:
         lead = f" (+{claim.percentage:g}%)" if claim.percentage is not None else ""
-        supported = claim in tested and adjusted[claim] < _LEVEL and tested[claim].difference > 0
+        shown = claim in tested and adjusted[claim] < _LEVEL
+        standing, why = Standing.UNSUPPORTED, "a lead that chance gives this often is no reason to choose a method"
+        if shown and tested[claim].difference > 0:
+            standing = Standing.AGREES
+        elif shown:
+            standing, why = Standing.CONTRADICTED, "the values show the method that is said to be better to be worse"
+        elif (means := [sample(values).mean for values in samples[claim]])[0] < means[1]:
+            standing, why = Standing.CONTRADICTED, "the method that is said to be better has the lower mean"
+        elif claim not in tested:
+            why = "without a spread on both sides nobody can say how often chance gives this lead"
         if claim in tested:
             words = _test_words(tested[claim], adjusted[claim], len(tested), *samples[claim])
         else:
@@ -43,8 +52,8 @@ def audit_claims(recorded: RecordedOutcomes) -> list[Finding]:
                 where=f"{recorded.phase}, {claim.task}",
                 logged=f"{claim.better} beats {claim.worse}{lead}",
                 recomputed=words,
-                standing=Standing.AGREES if supported else Standing.UNSUPPORTED,
-                why="a lead that chance gives this often is no reason to choose a method",
+                standing=standing,
+                why=why,
             )
         )
     return findings

@@ -12,7 +12,7 @@ from rephase.manifest.outcomes import Outcome
 from rephase.reproduction.checking import recorded_outcomes
 from rephase.reproduction.phases import open_phase
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture(scope="module")
