@@ -169,26 +169,38 @@ def test_later_figures_are_never_judged_as_the_log_own() -> None:
 def test_the_world_models_of_the_factorial_are_of_one_size_one_recipe_and_one_budget() -> None:
     factorial = phase("factorial")
     made = json.loads((FOLDER / "factorial/provenance.json").read_text())
-    parts = {
-        name: (config.world_model.part, config.policy.part, factorial.manifest.configs[name].world_model)
-        for name, config in factorial.configs.items()
-    }
-
-    assert parts == {
-        "mlp-mlp": ("mlp", "gaussian-mlp", "world-model-mlp"),
-        "mlp-flow": ("mlp", "flow-ode", "world-model-mlp"),
-        "flow-mlp": ("flow", "gaussian-mlp", "world-model-flow"),
-        "flow-flow": ("flow", "flow-ode", "world-model-flow"),
-    }
-    assert factorial.config_digest("flow-mlp") != factorial.config_digest("flow-flow")
-    one, other = (made["world_models"][kind]["parameters"] for kind in ("mlp", "flow"))
-    assert abs(one - other) / one < 0.01
+    for prefix, encoder in (("", "standardised"), ("learned-", "learned")):
+        parts = {
+            f"{one}-{other}": (
+                factorial.configs[f"{prefix}{one}-{other}"].world_model.part,
+                factorial.configs[f"{prefix}{one}-{other}"].policy.part,
+                factorial.manifest.configs[f"{prefix}{one}-{other}"].world_model,
+            )
+            for one in ("mlp", "flow")
+            for other in ("mlp", "flow")
+        }
+        assert parts == {
+            "mlp-mlp": ("mlp", "gaussian-mlp", f"world-model-mlp-{encoder}"),
+            "mlp-flow": ("mlp", "flow-ode", f"world-model-mlp-{encoder}"),
+            "flow-mlp": ("flow", "gaussian-mlp", f"world-model-flow-{encoder}"),
+            "flow-flow": ("flow", "flow-ode", f"world-model-flow-{encoder}"),
+        }
+        one, other = (made["world_models"][f"{kind}-{encoder}"]["parameters"] for kind in ("mlp", "flow"))
+        assert abs(one - other) / one < 0.01
+        settings = [
+            factorial.configs[f"{prefix}{kind}"].world_model.settings.get("encoder", "mlp")
+            for kind in ("mlp-mlp", "flow-mlp")
+        ]
+        assert settings == ["standardised" if encoder == "standardised" else "mlp"] * 2
+    assert len({factorial.config_digest(name) for name in factorial.configs}) == 8
     for kind, described in made["world_models"].items():
-        shapes, _ = read_tensors(FOLDER / f"factorial/world_model-{kind}.safetensors", described["sha256"])
-        assert sum(value.numel() for value in shapes.values()) == described["parameters"]
+        path = FOLDER / f"factorial/world_model-{kind}.safetensors"
+        tensors, _ = read_tensors(path, described["sha256"])
+        learned = [value for name, value in tensors.items() if name not in ("_encoder.mean", "_encoder.deviation")]
+        assert sum(value.numel() for value in learned) == described["parameters"]
         assert factorial.input(f"world-model-{kind}").sha256 == described["sha256"]
-        assert sorted(map(int, described["losses"])) == list(range(100, made["settings"]["steps"] + 1, 100))
-    assert len({json.dumps(plain(one.world_model.settings)) for one in factorial.configs.values()}) == 2
+        assert sorted(map(int, described["losses"])) == list(range(500, made["settings"]["steps"] + 1, 500))
+        assert set(described["held_out"]) == set(factorial.manifest.tasks)
 
 
 def test_a_setting_that_changes_nothing_is_not_in_the_digest_of_records_older_than_it() -> None:
