@@ -40,6 +40,20 @@ LOGGED = ("--partition", "ice-gpu", "--gpu", "H100", "--cpus", "16", "--memory",
 SMALL = ("--partition", "ice-gpu", "--gpu", "H100", "--cpus", "2", "--memory", "10GB", "--account", "coc")
 OPTIONS = ("--run-options", "--threads 1 --checkpoint-seconds 0.2")
 PATIENCE = 420.0
+SITE = """
+[sites.test]
+partition = "ice-gpu,coc-gpu"
+gpu = "any"
+cpus = 2
+memory = "10GB"
+account = "coc"
+
+[sites.test.options]
+qos = "normal"
+
+[sites.test.options.sbatch]
+comment = "ours"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -49,18 +63,19 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def rephase(place: Path, command: str, runs: str, *words: str, code: int = 0) -> str:
+def rephase(place: Path, command: str, runs: str, *words: str, code: int = 0, path: str = "") -> str:
     """Run one command about the miniature phase and return what it printed."""
+    environment = {**os.environ, "REPHASE_SITES": str(place / "sites.toml"), **({"PATH": path} if path else {})}
     line = [*REPHASE, command, "phase3", "--scale", "embedded", "--project", str(place / "project"),
             "--runs", str(place / runs), *words]  # fmt: skip
-    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=300, env=environment)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
 
 
-def submit(place: Path, runs: str, *words: str) -> dict[str, Any]:
+def submit(place: Path, runs: str, *words: str, path: str = "", image: str = IMAGE) -> dict[str, Any]:
     told: dict[str, Any] = json.loads(
-        rephase(place, "submit", runs, "--image", IMAGE, "--time", "30m", "--json", *words)
+        rephase(place, "submit", runs, "--image", image, "--time", "30m", "--json", *words, path=path)
     )
     return told
 
@@ -212,6 +227,83 @@ def test_requeue_kill_cancel_and_end_of_time_change_no_number_and_the_check_prin
     assert numbers(records) == numbers(undisturbed.records())
     assert all(record.attempt > 1 for record in records)
     assert all(record.resumed for record in records)
+
+
+def test_an_untyped_gpu_a_list_of_partitions_and_a_site_are_taken_and_end(place: Path, undisturbed: Store) -> None:
+    """One run by what a profile says; the array is a subset, and no check follows."""
+    (place / "sites.toml").write_text(SITE)
+    told = submit(place, "untyped", *OPTIONS, "--site", "test", "--config", "baseline", "--limit", "1", "--no-check")
+    assert len(told["jobs"]) == 1
+    assert "#SBATCH --gres=gpu:1\n" in told["scripts"]["baseline"]
+    assert "#SBATCH --partition=ice-gpu,coc-gpu\n" in told["scripts"]["baseline"]
+    assert "#SBATCH --comment=ours\n" in told["scripts"]["baseline"]
+    store = store_of(place, "untyped")
+    [label] = told["jobs"]
+    wait_for(store, "its end", lambda: any(record.run.label == label for record in store.records()))
+    assert numbers(store.records())[label] == numbers(undisturbed.records())[label]
+
+
+def test_a_federation_answer_keeps_its_cluster(place: Path, undisturbed: Store) -> None:
+    """The real queue behind an sbatch that answers as a federation does: every later call names the cluster."""
+    shims = place / "federation"
+    shims.mkdir()
+    log = shims / "said"
+    for name in ("sbatch", "squeue", "scontrol", "scancel", "sacct"):
+        real = subprocess.run(["which", name], capture_output=True, text=True, check=True).stdout.strip()
+        answer = '| sed "s/^\\([0-9][0-9]*\\)$/\\1;slurmtest/"' if name == "sbatch" else ""
+        (shims / name).write_text(f'#!/bin/bash\nset -o pipefail\necho {name} "$@" >> {log}\n{real} "$@" {answer}\n')
+        (shims / name).chmod(0o755)
+    path = f"{shims}:{os.environ['PATH']}"
+    told = submit(place, "federated", *SMALL, *OPTIONS, "--config", "baseline", "--limit", "1", path=path)
+    [label] = told["jobs"]
+    assert re.fullmatch(r"[0-9]+_0;slurmtest", told["jobs"][label])
+    store = store_of(place, "federated")
+    wait_for(store, "its end", lambda: any(record.run.label == label for record in store.records()))
+    rephase(place, "status", "federated", path=path)
+    rephase(place, "cancel", "federated", path=path)
+    said = log.read_text()
+    for words in ("scontrol -M slurmtest release ", "sbatch --parsable -M slurmtest --dependency=afterany:"):
+        assert words in said
+    assert numbers(store.records())[label] == numbers(undisturbed.records())[label]
+
+
+def test_cancel_ends_what_waits_and_runs(place: Path, undisturbed: Store) -> None:
+    told = submit(place, "ended", *SMALL, *OPTIONS, "--throttle", "1")
+    done = json.loads(rephase(place, "cancel", "ended", "--json"))
+    assert done["unknown"] == {}
+    assert len(done["checks"]) == 1
+    store = store_of(place, "ended")
+
+    def gone() -> bool:
+        jobs = ",".join(sorted({job.split("_")[0] for job in told["jobs"].values()}))
+        listed = subprocess.run(["squeue", "-h", "-j", jobs], capture_output=True, text=True, check=False)
+        return not listed.stdout.strip()
+
+    wait_for(store, "the end of all jobs", gone)
+    rows = json.loads(rephase(place, "status", "ended", "--json"))
+    assert {row["state"] for row in rows} <= {"FAILED", "COMPLETED", "QUEUED"}
+    assert json.loads(rephase(place, "cancel", "ended", "--json"))["cancelled"] == {}
+
+
+def test_a_refused_start_names_its_log(place: Path, undisturbed: Store) -> None:
+    """The image is replaced while its job waits: the task refuses, and the status says where that is written."""
+    image = place / "replaced.sif"
+    image.write_bytes(b"an image")
+    told = submit(place, "refused", *SMALL, "--config", "baseline", "--limit", "1", "--no-check", "--sbatch",
+                  "begin=now+8", image=str(image))  # fmt: skip
+    image.write_bytes(b"another image")
+    assert len(told["jobs"]) == 1
+    store = store_of(place, "refused")
+
+    def failed() -> bool:
+        rows = json.loads(rephase(place, "status", "refused", "--json"))
+        return any(row["state"] == "FAILED" for row in rows)
+
+    wait_for(store, "its end", failed)
+    [row] = [row for row in json.loads(rephase(place, "status", "refused", "--json")) if row["state"] == "FAILED"]
+    assert "ended FAILED, exit code 3:0 without a record; see " in row["reason"]
+    log = Path(row["reason"].rpartition("see ")[2])
+    assert "is missing or is not the image that was submitted" in log.read_text()
 
 
 def command(*words: str) -> None:

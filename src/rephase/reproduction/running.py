@@ -22,6 +22,7 @@ from rephase.plugins.registry import Source, discover
 from rephase.reproduction.composing import Composition, compose
 from rephase.reproduction.grouping import groups_of
 from rephase.reproduction.inputs import verify_inputs
+from rephase.reproduction.noting import Noting
 from rephase.reproduction.provenance import make_lock, provenance
 from rephase.reproduction.stopping import Stopped, Stopping
 from rephase.reproduction.storing import RunState, State, Store
@@ -201,7 +202,7 @@ def _run_cohort(
             checkpoint,
             workshop.device,
             stopping,
-            report,
+            Noting(store, runs, report),
             workshop.checkpoint_seconds,
         )
         if training.resumed:
