@@ -23,7 +23,7 @@ nox.options.error_on_missing_interpreters = True
 
 ROOT = Path(__file__).parent
 PLUGINS = ["rephase-mlp", "rephase-flow", "rephase-euler", "rephase-rk", "rephase-slurm"]
-OPTIONAL = ["rephase-torchdiffeq", "rephase-meanflow", "rephase-tensorboard", "rephase-wandb"]
+OPTIONAL = ["rephase-torchdiffeq", "rephase-meanflow", "rephase-tensorboard", "rephase-wandb", "rephase-skypilot"]
 GROUPS = nox.project.load_toml("pyproject.toml")["dependency-groups"]
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 INCONCLUSIVE = 4
