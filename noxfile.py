@@ -74,8 +74,9 @@ def docs(session: nox.Session) -> None:
 @nox.session(tags=["more"])
 def pages(session: nox.Session) -> None:
     """The generated pages of docs/, written again from the code they describe."""
-    _install(session, "run")
+    _install(session, "run,report")
     session.run("python", "-m", "rephase.cli.reference", ".")
+    session.run("python", "-m", "rephase.report.results", ".")
 
 
 @nox.session(name="reproduce-phase3")
