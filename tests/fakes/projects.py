@@ -33,6 +33,7 @@ phase = "phase3"
 scale = "embedded"
 title = "a miniature"
 not_this = "not the 48M world model but a tiny random one"
+arithmetic = "{arithmetic}"
 tasks = {tasks}
 seeds = {seeds}
 extension_seeds = [7, 8]
@@ -85,6 +86,7 @@ def make_project(
     seeds: tuple[int, ...] = (1, 2),
     epochs: int = 2,
     trains_world_model: bool = False,
+    arithmetic: str = "native",
 ) -> Path:
     """Write the project and return its folder.
 
@@ -94,6 +96,7 @@ def make_project(
         seeds: Seeds of the phase.
         epochs: Updates of every run.
         trains_world_model: Whether each run trains a world model of its own, from scratch and from episodes.
+        arithmetic: Arithmetic of the phase; with portable arithmetic a test's own process hands the work to others.
     """
     import torch
     from rephase_mlp.offers import MLPWorldModelConfig
@@ -129,7 +132,7 @@ def make_project(
         digest = write_tensors(path, tensors, {"task": str(index)})
         episodes += _EPISODES.format(task=task, digest=digest)
     quoted = "[" + ", ".join(f'"{task}"' for task in tasks) + "]"
-    text = _MANIFEST.format(tasks=quoted, seeds=list(seeds), epochs=epochs, **digests)
+    text = _MANIFEST.format(tasks=quoted, seeds=list(seeds), epochs=epochs, arithmetic=arithmetic, **digests)
     if trains_world_model:
         own = 'world_model = ""\nstart_states = ""\ntransitions = [' + ", ".join(f'"{task}"' for task in tasks) + "]\n"
         text = text.replace('.toml"\n', '.toml"\n' + own).replace(

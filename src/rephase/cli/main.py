@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in words
     try:
-        return _dispatch(words)
+        return _dispatch(words, is_process=argv is None)
     except RephaseError as error:
         complain(error, as_json=as_json)
         return error.exit_code
@@ -114,7 +114,7 @@ def _configure(parser: argparse.ArgumentParser, command: Command) -> None:
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
-def _dispatch(words: list[str]) -> int:
+def _dispatch(words: list[str], is_process: bool) -> int:
     if not words or words[0] in ("-h", "--help"):
         say(_overview().format_help().rstrip())
         return 0 if words else 2
@@ -125,6 +125,7 @@ def _dispatch(words: list[str]) -> int:
         return 0
     command = _find(words[0])
     arguments = parser_of(command).parse_args(words[1:])
+    arguments.is_process = is_process  # whether the command may start its process again
     return int(importlib.import_module(command.module).run(arguments))
 
 

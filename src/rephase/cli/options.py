@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     from rephase.manifest import Phase
     from rephase.reproduction.storing import Store
 
-__all__ = ["add_expectation", "add_folders", "add_phase", "phase_of", "project_of", "runs_of", "store_of"]
+__all__ = [
+    "add_expectation",
+    "add_folders",
+    "add_phase",
+    "computes_as_asked",
+    "phase_of",
+    "project_of",
+    "runs_of",
+    "store_of",
+]
 
 
 def add_phase(parser: argparse.ArgumentParser, *, optional: bool = False, scale: str = "embedded") -> None:
@@ -105,3 +114,20 @@ def _shipped_project() -> Path | None:
 
     told = os.environ.get("REPHASE_PROJECT")
     return Path(told) if told else installed_project()
+
+
+def computes_as_asked(arguments: argparse.Namespace, phase: Phase, device: str) -> bool:
+    """Have this process compute with the arithmetic the phase asks for; may start the command again and not return.
+
+    Returns:
+        Whether it does, as far as this machine can. It does not where a program called the command and may have
+        loaded torch long ago; processes it starts for the work do all the same.
+    """
+    from rephase.manifest.schema import Arithmetic
+    from rephase.runtime.arithmetic import is_started, restart, why_not
+
+    if phase.arithmetic is Arithmetic.NATIVE or why_not(device) or is_started(device):
+        return True
+    if arguments.is_process:
+        restart()
+    return False

@@ -7,7 +7,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from rephase.cli.options import add_expectation, add_phase, phase_of, project_of, store_of
+from rephase.cli.options import add_expectation, add_phase, computes_as_asked, phase_of, project_of, store_of
 from rephase.cli.rendering import emit, tell
 from rephase.errors import UsageError
 
@@ -68,14 +68,16 @@ def run(arguments: argparse.Namespace) -> int:
     from rephase.reproduction.parallel import run_side_by_side
     from rephase.reproduction.running import prepare, run_all
     from rephase.reproduction.tracking import Tracking
+    from rephase.runtime.arithmetic import remarks, used
 
     phase = phase_of(arguments)
     runs = _chosen(arguments, phase)
     store = store_of(arguments, phase)
     scale = phase.manifest.scale
+    device = arguments.device or ("cuda" if scale == "logged" else "cpu")
+    as_asked = computes_as_asked(arguments, phase, device)
     tell(f"{phase.manifest.phase} at the {scale} scale: {phase.manifest.not_this or 'exactly what the log ran'}")
     tell(f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} in {store.folder}")
-    device = arguments.device or ("cuda" if scale == "logged" else "cpu")
     # One thread a process: small matrices gain little from more, and the numbers then depend on nothing but the seed.
     is_small = scale == "embedded" and device == "cpu"
     threads = arguments.threads or (1 if is_small else 0)
@@ -90,9 +92,12 @@ def run(arguments: argparse.Namespace) -> int:
     tell(f"{len(workshop.inputs)} inputs verified: " + ", ".join(sorted(workshop.inputs)))
     jobs = arguments.jobs or (os.cpu_count() or 1 if is_small else 1)
     left = groups_of(phase, [run for run in runs if not store.is_completed(run)], device)
+    if left and as_asked:
+        for remark in remarks(used(phase.arithmetic, device), arguments.threads):
+            tell(remark)
     with Tracking(arguments.track, store.folder / "tracked", tell) as tracking:
         report = _both(_Meter(phase).show, tracking.show)
-        if min(jobs, len(left)) > 1:
+        if min(jobs, len(left)) > 1 or (left and not as_asked):
             ran = run_side_by_side(workshop, runs, report, tell, jobs, threads)
         else:
             ran = run_all(workshop, runs, report, tell)

@@ -68,6 +68,7 @@ def _data(phase: Phase) -> dict[str, Any]:
         {"index": at, "config": run.config, "task": run.task, "seed": run.seed} for at, run in enumerate(phase.runs())
     ]
     return data | {
+        "arithmetic": str(phase.arithmetic),
         "manifest_digest": phase.digest,
         "pins": _pins(phase),
         "config_digests": {name: phase.config_digest(name) for name in phase.configs},
@@ -84,6 +85,7 @@ def _about(phase: Phase, data: dict[str, Any]) -> str:
         f"this is    {manifest.not_this or 'exactly what the log ran'}",
         f"manifest   {phase.digest}",
         f"folder     {data['folder']}",
+        f"arithmetic {phase.arithmetic}",
         f"training   {algorithm.epochs:,} epochs, horizon {algorithm.horizon}, batch {algorithm.batch_size}",
         f"evaluation {manifest.evaluation.episodes} episodes, every {manifest.evaluation.every or 'no'} epochs, "
         f"plan reward by {manifest.evaluation.plan}",

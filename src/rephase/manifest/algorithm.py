@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import field, frozen, validators
 
-__all__ = ["Algorithm", "Precision", "Variant", "Variants"]
+__all__ = ["Algorithm", "Arithmetic", "Precision", "Variant", "Variants"]
 
 
 class Variant(StrEnum):
@@ -26,6 +26,13 @@ class Precision(StrEnum):
     FLOAT32 = "float32"
     TF32 = "tf32"
     BFLOAT16 = "bfloat16"
+
+
+class Arithmetic(StrEnum):
+    """Which instructions of a CPU compute: the same everywhere, bit for bit, or whatever is fastest on each machine."""
+
+    PORTABLE = "portable"
+    NATIVE = "native"
 
 
 @frozen(kw_only=True)

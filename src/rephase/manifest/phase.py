@@ -14,9 +14,9 @@ import attrs
 from attrs import field, frozen
 
 from rephase.errors import UnknownName, UsageError
-from rephase.manifest.algorithm import Algorithm
+from rephase.manifest.algorithm import Algorithm, Arithmetic
 from rephase.manifest.hashing import digest_of, plain, short
-from rephase.manifest.schema import Array, Config, Evaluation, Input, Manifest, Plan
+from rephase.manifest.schema import Array, Config, Evaluation, Input, Manifest, Plan, Scale
 
 __all__ = ["Phase", "Run"]
 
@@ -30,6 +30,7 @@ _NOT_IN_DIGEST = (
     "configs",
     "recorded",
     "reference_seeds",
+    "arithmetic",
 )
 
 
@@ -73,8 +74,15 @@ class Phase:
         """Digest of everything that can change or judge a number; words for people and resources are left out."""
         pinned = {key: value for key, value in plain(self.manifest).items() if key not in _NOT_IN_DIGEST}
         pinned["evaluation"] = _evaluation(self.manifest.evaluation)
+        pinned |= self._arithmetic()
         pinned["configs"] = {name: self.resolved(name) for name in self.configs}
         return digest_of(pinned)
+
+    @property
+    def arithmetic(self) -> Arithmetic:
+        """What CPUs compute with: as the manifest says, or as its scale has it."""
+        by_scale = Arithmetic.PORTABLE if self.manifest.scale is Scale.EMBEDDED else Arithmetic.NATIVE
+        return self.manifest.arithmetic or by_scale
 
     @property
     def folder_name(self) -> str:
@@ -141,6 +149,7 @@ class Phase:
         chosen = plain(self.configs[config])
         return {
             "algorithm": _algorithm(self.algorithm(config)),
+            **self._arithmetic(),
             "evaluation": _evaluation(self.manifest.evaluation),
             "inputs": {name: _identity(one) for name, one in self.inputs_of(config).items()},
             "name": chosen["name"],
@@ -152,6 +161,10 @@ class Phase:
             },
             "world_model": chosen["world_model"],
         }
+
+    def _arithmetic(self) -> dict[str, Any]:
+        """The arithmetic as a plain value; nothing for what every run computed with before it could be chosen."""
+        return {} if self.arithmetic is Arithmetic.NATIVE else {"arithmetic": str(self.arithmetic)}
 
     def config_digest(self, config: str) -> str:
         """Digest of `resolved`: what a method's name is bound to."""

@@ -13,13 +13,14 @@ from typing import Any
 
 from attrs import Attribute, field, frozen, validators
 
-from rephase.manifest.algorithm import Algorithm
+from rephase.manifest.algorithm import Algorithm, Arithmetic
 from rephase.manifest.hashing import is_digest
 from rephase.manifest.rules import VerdictRules
 
 __all__ = [
     "PENDING",
     "SCHEMA_VERSION",
+    "Arithmetic",
     "Array",
     "Choice",
     "Config",
@@ -337,6 +338,7 @@ class Manifest:
         inputs: Files by name.
         configs: Configurations by the name the phase gives them.
         algorithm: How policies are extracted.
+        arithmetic: Whether CPUs compute the same bits everywhere; where it is left out, they do at the embedded scale.
         evaluation: How they are evaluated.
         verdict: What the outcome is judged by.
         recorded: File of recorded outcomes, relative to the manifest.
@@ -358,6 +360,7 @@ class Manifest:
     inputs: Mapping[str, Input] = field(factory=dict, validator=_names)
     configs: Mapping[str, ConfigUse] = field(validator=[_some, _names])
     algorithm: Algorithm = field(factory=Algorithm)
+    arithmetic: Arithmetic | None = None
     evaluation: Evaluation = field(factory=Evaluation)
     verdict: VerdictRules = field(factory=VerdictRules)
     recorded: str = ""

@@ -28,6 +28,7 @@ from rephase.reproduction.grouping import groups_of
 from rephase.reproduction.running import Ran, Workshop, prepare, run_all
 from rephase.reproduction.stopping import Stopped, Stopping
 from rephase.reproduction.storing import Store
+from rephase.runtime.arithmetic import environment_of_workers
 
 if TYPE_CHECKING:
     from rephase.reproduction.training import Progress
@@ -111,7 +112,8 @@ def run_side_by_side(
             while waiting and len(working) < processes and not stopping.is_requested:
                 order = waiting.pop(0)
                 process = context.Process(target=_work, args=(order, messages, os.getpid()))
-                process.start()
+                with environment_of_workers(store.phase.arithmetic, workshop.device):
+                    process.start()
                 working[_name(order.runs)] = process
             _forward(stopping, working, told)
             message = _next(messages)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from rephase.reproduction.noting import Noting
 from rephase.reproduction.provenance import make_lock, provenance
 from rephase.reproduction.stopping import Stopped, Stopping
 from rephase.reproduction.storing import RunState, State, Store
+from rephase.runtime.arithmetic import used
 
 if TYPE_CHECKING:
     from rephase.reproduction.training import CohortTraining, Measured, Progress
@@ -144,6 +145,7 @@ def run_all(
 
     Raises:
         Stopped: Somebody asked to stop; everything is kept and the same call goes on.
+        CannotRunHere: This process was started without the arithmetic the phase asks for.
     """
     began = time.monotonic()
     store = workshop.store
@@ -151,6 +153,7 @@ def run_all(
     wanted = [run for run in runs if run not in skipped]
     if not wanted:
         return Ran(skipped=skipped, seconds=time.monotonic() - began)
+    arithmetic = used(workshop.phase.arithmetic, workshop.device)
     store.pin(make_lock(workshop.phase, workshop.inputs, workshop.sources))
     completed: list[Run] = []
     elsewhere: list[Run] = []
@@ -160,7 +163,7 @@ def run_all(
             with store.claim(own) as claimed:
                 elsewhere += [run for run in own if run not in claimed and not store.is_completed(run)]
                 if claimed:
-                    done = _run_cohort(workshop, own[0].config, claimed, stopping, report, say)
+                    done = _run_cohort(workshop, own[0].config, claimed, arithmetic, stopping, report, say)
                     failed |= done
                     completed += [run for run in claimed if run not in done]
     return Ran(
@@ -176,6 +179,7 @@ def _run_cohort(
     workshop: Workshop,
     config: str,
     runs: tuple[Run, ...],
+    arithmetic: Mapping[str, Any],
     stopping: Stopping,
     report: Callable[[Progress], None],
     say: Callable[[str], None],
@@ -186,7 +190,7 @@ def _run_cohort(
     store, phase = workshop.store, workshop.phase
     attempts = {run: _attempts(store, run) + 1 for run in runs}
     epochs = phase.algorithm(config).epochs
-    origin = provenance(workshop.sources, workshop.project)
+    origin = provenance(workshop.sources, workshop.project) | {"arithmetic": arithmetic}
     for run in runs:
         state = RunState(state=State.RUNNING, attempt=attempts[run], epochs=epochs, job=origin["job"])
         store.write_state(run, state)

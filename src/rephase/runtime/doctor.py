@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import fcntl
 import importlib
+import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import warnings
@@ -20,6 +22,7 @@ from pathlib import Path
 from attrs import frozen
 
 from rephase.errors import RephaseError
+from rephase.runtime import arithmetic
 from rephase.runtime.apptainer import apptainer_version
 from rephase.runtime.machine import Machine, describe_machine
 
@@ -69,6 +72,7 @@ def examine(runs: Path) -> tuple[Finding, ...]:
         _python(),
         _machine(machine),
         _package("torch", "2.11", "rephase[run]"),
+        _arithmetic(),
         _gpu(machine),
         _package("mujoco", "3.3.7", "rephase[run]"),
         _package("dm_control", "1.0.34", "rephase[run]", module="dm_control.suite"),
@@ -124,6 +128,22 @@ def _package(name: str, least: str, extra: str, *, module: str = "", needed: str
     if _numbers(found) < _numbers(least):
         return Finding(name, absent, f"{found}, needs {least} or later", remedy)
     return Finding(name, Standing.OK, found)
+
+
+def _arithmetic() -> Finding:
+    """Whether portable arithmetic gives the bits seen elsewhere; looked at in a process of its own."""
+    name, judged = "arithmetic", "none needed: results are judged by their values then, and are not EXACT"
+    if reason := arithmetic.why_not():
+        return Finding(name, Standing.ABSENT, f"portable arithmetic cannot be had: {reason}", judged)
+    command = [sys.executable, "-m", arithmetic.__name__]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+        told = json.loads(done.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return Finding(name, Standing.ABSENT, "portable arithmetic could not be tried", "repair torch and numpy first")
+    if remarks := arithmetic.remarks(told):
+        return Finding(name, Standing.ABSENT, remarks[0], judged)
+    return Finding(name, Standing.OK, f"portable: the bits seen elsewhere, with {', '.join(told['probe'])}")
 
 
 def _gpu(machine: Machine) -> Finding:

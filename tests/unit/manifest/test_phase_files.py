@@ -6,10 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from fakes.projects import make_project
 
 from rephase.errors import ManifestError, UnknownName, UsageError
 from rephase.manifest import Phase, Run, read_phase
+from rephase.manifest.schema import Arithmetic
 
 ROOT = Path(__file__).parents[3]
 
@@ -236,3 +238,17 @@ def test_a_missing_config_file_is_said_where_it_is_named(project: Path, tmp_path
 def test_every_shipped_manifest_reads(scale: str) -> None:
     for path in sorted((ROOT / "reproductions").glob(f"*/{scale}.toml")):
         assert read_phase(path).runs()
+
+
+@pytest.mark.parametrize(("scale", "expected"), [("embedded", Arithmetic.PORTABLE), ("logged", Arithmetic.NATIVE)])
+def test_arithmetic_is_part_of_the_digests_where_it_is_portable(scale: str, expected: Arithmetic) -> None:
+    phase = read_phase(ROOT / f"reproductions/phase3/{scale}.toml")
+    said = {kind: evolve(phase, manifest=evolve(phase.manifest, arithmetic=kind)) for kind in (None, *Arithmetic)}
+
+    assert phase.manifest.arithmetic is None
+    assert said[None].arithmetic is expected
+    assert said[None].digest == said[expected].digest
+    assert said[Arithmetic.PORTABLE].digest != said[Arithmetic.NATIVE].digest
+    assert said[Arithmetic.PORTABLE].config_digest("baseline") != said[Arithmetic.NATIVE].config_digest("baseline")
+    assert said[Arithmetic.PORTABLE].resolved("baseline")["arithmetic"] == "portable"
+    assert "arithmetic" not in said[Arithmetic.NATIVE].resolved("baseline")

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from rephase.cli.main import main
+from rephase.runtime import arithmetic
 from rephase.runtime.doctor import Standing, can_run_here, examine
 
 NAMES = (
-    "python", "machine", "torch", "gpu", "mujoco", "dm_control", "safetensors", "plugins", "runs", "disk", "container",
-    "apptainer", "spython", "slurm", "huggingface_hub", "matplotlib",
+    "python", "machine", "torch", "arithmetic", "gpu", "mujoco", "dm_control", "safetensors", "plugins", "runs", "disk",
+    "container", "apptainer", "spython", "slurm", "huggingface_hub", "matplotlib",
 )  # fmt: skip
 
 
@@ -86,3 +87,14 @@ def test_says_the_same_to_people_and_machines(tmp_path: Path, capsys: pytest.Cap
     data = json.loads(capsys.readouterr().out)
     assert data["can_run_here"] is True
     assert [finding["name"] for finding in data["findings"]] == list(NAMES)
+
+
+def test_says_whether_the_bits_seen_elsewhere_can_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {finding.name: finding for finding in examine(tmp_path)}["arithmetic"]
+    if not arithmetic.why_not():
+        assert found.found.startswith(("portable: the bits seen elsewhere, with C library", "portable arithmetic may"))
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    found = {finding.name: finding for finding in examine(tmp_path)}["arithmetic"]
+    assert found.standing is Standing.ABSENT
+    assert found.found.startswith("portable arithmetic cannot be had: it is for x86-64 with Linux, and this is aarch64")
+    assert can_run_here((found,))
