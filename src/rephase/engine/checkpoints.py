@@ -1,7 +1,7 @@
 """Tensors on the disk: safetensors files that appear whole or not at all, and are read only after their digest matched.
 
-Says nothing about what the tensors mean. Files of other formats are converted once by `rephase.engine.official`;
-nothing here unpickles.
+Says nothing about what the tensors mean. Files of other formats are read by `rephase.engine.official`; nothing here
+unpickles.
 """
 
 from __future__ import annotations

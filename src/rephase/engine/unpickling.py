@@ -1,7 +1,8 @@
-"""The only place that reads ``.pt`` files, and only those whose digest was checked, and only as data.
+"""The gate to ``.pt`` files: only those whose digest was checked, and only as data.
 
-`verified` turns a path and a digest into a `VerifiedFile`; `load` takes nothing else, and always loads with
-``weights_only=True``, so a file can name no code but the harmless stand-ins its reader allows.
+`verified` turns a path and a digest into a `VerifiedFile`. `load`, and `rephase.engine.archive` for checkpoints, take
+nothing else. `load` always loads with ``weights_only=True``, so a file can name no code but the harmless stand-ins its
+reader allows.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from attrs import frozen
 from rephase.errors import CheckpointError, DatasetError, InputMismatch
 from rephase.manifest.hashing import verify_file
 
-__all__ = ["StandIn", "VerifiedFile", "load", "unknown_names", "verified"]
+__all__ = ["StandIn", "VerifiedFile", "load", "require_unchanged", "verified"]
 
 StandIn = tuple[Callable[..., Any], str]
 """A harmless class or function, and the full name it answers to inside a file."""
@@ -69,8 +70,7 @@ def load(file: VerifiedFile, stand_ins: Sequence[StandIn], error: type[Checkpoin
         DatasetError: See ``error``.
     """
     where = str(file.path)
-    if not file.path.is_file() or _state(file.path) != file.state:
-        raise InputMismatch("changed after its digest was checked", where=where, remedy="run the command again")
+    require_unchanged(file)
     if not zipfile.is_zipfile(file.path):
         raise error(
             "is truncated, or no file of torch's zip format",
@@ -81,7 +81,7 @@ def load(file: VerifiedFile, stand_ins: Sequence[StandIn], error: type[Checkpoin
         with torch.serialization.safe_globals(list(stand_ins)):
             return torch.load(str(file.path), map_location="cpu", mmap=True, weights_only=True)
     except pickle.UnpicklingError as caught:
-        names = [name for name in unknown_names(file) if name not in {allowed for _, allowed in stand_ins}]
+        names = [name for name in _unknown_names(file) if name not in {allowed for _, allowed in stand_ins}]
         if names:
             problem = f"names {', '.join(names)}, and files are read as data, never as code"
         else:
@@ -91,7 +91,19 @@ def load(file: VerifiedFile, stand_ins: Sequence[StandIn], error: type[Checkpoin
         raise error(f"is damaged: {_first_line(caught)}", where=where, remedy="fetch it again") from caught
 
 
-def unknown_names(file: VerifiedFile) -> list[str]:
+def require_unchanged(file: VerifiedFile) -> None:
+    """Refuse a file that is not as it was when its digest was computed.
+
+    Raises:
+        InputMismatch: When it changed since.
+    """
+    if not file.path.is_file() or _state(file.path) != file.state:
+        raise InputMismatch(
+            "changed after its digest was checked", where=str(file.path), remedy="run the command again"
+        )
+
+
+def _unknown_names(file: VerifiedFile) -> list[str]:
     """Names in the file, sorted, that loading as data does not allow by itself; nothing is executed to find them."""
     try:
         return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(str(file.path)))

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 import torch
 
 from rephase.engine.checkpoints import write_tensors
@@ -19,21 +18,11 @@ def test_a_safetensors_file_is_read_as_it_is(tmp_path: Path) -> None:
     assert all(torch.equal(read[name], value) for name, value in MODEL.items())
 
 
-@pytest.mark.parametrize("writable", [True, False])
-def test_a_published_checkpoint_is_converted_beside_itself_where_that_is_possible(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writable: bool
-) -> None:
+def test_a_published_checkpoint_is_read_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "model.pt"
     state = {"_reward.0.weight": MODEL["_reward.0.weight"], "_encoder.state.0.weight": MODEL["_encoder.0.weight"]}
     torch.save({"model": {**state, "_pi.0.weight": torch.ones(1)}}, path)
-    if not writable:
-        # A folder mounted read-only: root may write anywhere else, so permissions would not show it.
-        def write(target: Path, *arguments: object) -> str:
-            if target.parent == tmp_path:
-                raise OSError(30, "Read-only file system")
-            return write_tensors(target, *arguments)  # type: ignore[arg-type]
-
-        monkeypatch.setattr("rephase.engine.official.conversion.write_tensors", write)
+    # What an earlier version converted, and somebody changed since: nobody looks at it.
+    write_tensors(tmp_path / "model.safetensors", {name: -value for name, value in MODEL.items()})
     read = world_model_tensors(path, file_digest(path), SHAPES)
     assert all(torch.equal(read[name], value) for name, value in MODEL.items())
-    assert (tmp_path / "model.safetensors").exists() == writable

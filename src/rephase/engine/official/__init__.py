@@ -1,9 +1,9 @@
-"""The published checkpoints of TD-MPC2 and PWM: checked, converted once, and read as safetensors from then on."""
+"""The published checkpoints of TD-MPC2 and PWM: checked, and read as data."""
 
 from __future__ import annotations
 
-from rephase.engine.official.conversion import ConvertedCheckpoint, convert_checkpoint, read_part
 from rephase.engine.official.layouts import Layout
+from rephase.engine.official.reading import OfficialModel, read_world_model
 from rephase.engine.official.sizes import ModelSizes, sizes_of
 
-__all__ = ["ConvertedCheckpoint", "Layout", "ModelSizes", "convert_checkpoint", "read_part", "sizes_of"]
+__all__ = ["Layout", "ModelSizes", "OfficialModel", "read_world_model", "sizes_of"]

@@ -1,0 +1,205 @@
+"""Files of the official checkpoint's and dataset's exact layout, made up: what nobody can download in a test.
+
+``python -m fakes.official FOLDER`` copies the project's phases there with such files in place and pinned, so that the
+logged scale's whole path can be walked on any machine.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+
+__all__ = ["BYTES", "make_official_project", "write_checkpoint", "write_chunk"]
+
+BYTES = 442_993_022
+"""Size of the published file, which a checkpoint of the log's sizes has exactly."""
+
+_ROOT = Path(__file__).parents[2]
+_TASKS, _QS, _BINS, _ACTION, _OBSERVATION, _SIMNORM = 30, 5, 101, 6, 24, 8
+_CHUNKS = 4
+_LONGEST_COMMENT = 2**16
+_ROWS = 501
+
+
+def write_checkpoint(
+    path: Path,
+    *,
+    latent: int = 768,
+    width: int = 1792,
+    encoder: int = 3,
+    task: int = 64,
+    more: dict[str, Any] | None = None,
+) -> None:
+    """Write a checkpoint as TD-MPC2's trainer does: the whole agent, its optimisers and small keys, tagged ``cuda:0``.
+
+    Args:
+        path: Where it goes; the archive inside is always called ``4900000``.
+        latent: Width of a latent.
+        width: Width of every hidden layer.
+        encoder: Hidden layers of the encoder.
+        task: Width of the task embedding.
+        more: Further keys.
+    """
+    generator = torch.Generator().manual_seed(0)
+    joint = latent + task + _ACTION
+    shapes: dict[str, tuple[int, ...]] = {"_task_emb.weight": (_TASKS, task)}
+    shapes |= _mlp("_encoder.state", [_OBSERVATION + task, *[width] * encoder, latent], normed_end=True)
+    shapes |= _mlp("_dynamics", [joint, width, width, latent], normed_end=True)
+    shapes |= _mlp("_reward", [joint, width, width, _BINS])
+    model = {name: torch.randn(shape, generator=generator) * 0.02 for name, shape in shapes.items()}
+    for name in model:
+        if name.endswith(".ln.weight"):
+            model[name].fill_(1.0)
+    prior = _mlp("_pi", [latent + task, width, width, 2 * _ACTION])
+    critic = [(_QS, *shape) for shape in _mlp("", [joint, width, width, _BINS]).values()]
+    dropped = dict(prior)
+    for kind in ("_Qs", "_target_Qs"):
+        dropped |= {f"{kind}.params.{at}": shape for at, shape in enumerate(critic)}
+    state = {
+        at: {"step": torch.tensor(4.9e6), "exp_avg": torch.zeros(shape), "exp_avg_sq": torch.zeros(shape)}
+        for at, shape in enumerate(shapes.values())
+    }
+    sizes = [len([name for name in shapes if name.startswith(part)]) for part in ("_enc", "_dyn", "_rew")]
+    agent = OrderedDict(model | {name: torch.zeros(shape) for name, shape in dropped.items()})
+    agent._metadata = _versions([*shapes, *prior])  # type: ignore[attr-defined]
+    content = {
+        "model": agent,
+        "optim": {"state": state, "param_groups": _groups([*sizes, len(critic), 1])},
+        "pi_optim": {"state": {}, "param_groups": _groups([len(prior)])},
+        "step": 4_900_000,
+        "score": 0.5,
+        **(more or {}),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    named = path.with_name("4900000.pt")
+    with _as_if_on_a_gpu():
+        torch.save(content, named)
+    # Small keys that nobody knows make up the rest of the published size.
+    rest = BYTES - named.stat().st_size
+    if 0 < rest < _LONGEST_COMMENT:
+        with named.open("r+b") as file:
+            file.seek(-2, 2)  # where the archive says how long the comment after it is
+            file.write(rest.to_bytes(2, "little") + b"." * rest)
+    named.replace(path)
+
+
+def write_chunk(path: Path, episodes: dict[int, int], seed: int = 0) -> None:
+    """Write a chunk of the dataset: whole episodes of 501 rows, row 0 without a meaning.
+
+    Args:
+        path: Where it goes.
+        episodes: Number of episodes by task index.
+        seed: Seed of the values.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    tasks = torch.tensor([task for task, count in episodes.items() for _ in range(count)], dtype=torch.int32)
+    count = len(tasks)
+    action = torch.rand(count, _ROWS, _ACTION, generator=generator) * 2 - 1
+    reward = torch.rand(count, _ROWS, generator=generator)
+    action[:, 0], reward[:, 0] = torch.nan, torch.nan
+    content = {
+        "action": action,
+        "obs": torch.randn(count, _ROWS, _OBSERVATION, generator=generator) * 0.5,
+        "reward": reward,
+        "task": tasks[:, None].expand(count, _ROWS).contiguous(),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(content, path)
+
+
+def make_official_project(
+    folder: Path, *, episodes: int = 3, checkpoint: Callable[[Path], None] = write_checkpoint
+) -> Path:
+    """A project whose logged phases are pinned to made-up files that lie in its ``inputs``.
+
+    Args:
+        folder: Where it goes.
+        episodes: Episodes of each of the log's tasks in each chunk.
+        checkpoint: Writes the checkpoint.
+
+    Returns:
+        The folder.
+    """
+    from rephase.manifest.hashing import file_digest
+
+    shutil.copytree(_ROOT / "reproductions", folder / "reproductions", dirs_exist_ok=True)
+    files = {"mt30_48M_4900000.pt": folder / "inputs" / "mt30_48M_4900000.pt"}
+    checkpoint(files["mt30_48M_4900000.pt"])
+    for number in range(_CHUNKS):
+        name = f"mt30/chunk_{number}.pt"
+        files[name] = folder / "inputs" / name
+        write_chunk(files[name], {4: episodes, 0: episodes, 3: episodes}, seed=number)
+    for manifest in (folder / "reproductions").glob("phase*/logged.toml"):
+        text = manifest.read_text(encoding="utf-8")
+        for name, file in files.items():
+            pins = f'sha256 = "{file_digest(file)}"\nsize = {file.stat().st_size}\npinned_from = "made up here"'
+            text = re.sub(
+                rf'(path = "\.\./\.\./inputs/{re.escape(name)}"\n)sha256 = .*\nsize = .*\npinned_from = .*',
+                lambda found, pins=pins: found[1] + pins,
+                text,
+            )
+        manifest.write_text(text, encoding="utf-8")
+    return folder
+
+
+def _mlp(name: str, widths: list[int], *, normed_end: bool = False) -> dict[str, tuple[int, ...]]:
+    """Shapes of TD-MPC2's networks: normalised layers, and a last one that is plain unless told otherwise."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    layers = list(pairwise(widths))
+    for at, (inputs, outputs) in enumerate(layers):
+        shapes[f"{name}.{at}.weight"], shapes[f"{name}.{at}.bias"] = (outputs, inputs), (outputs,)
+        if at < len(layers) - 1 or normed_end:
+            shapes[f"{name}.{at}.ln.weight"] = shapes[f"{name}.{at}.ln.bias"] = (outputs,)
+    return shapes
+
+
+def _versions(names: list[str]) -> dict[str, dict[str, int]]:
+    """What a module's state carries beside its tensors: the version of every module in it."""
+    modules: dict[str, None] = {"": None}
+    for name in names:
+        parts = name.split(".")[:-1]
+        modules |= {".".join(parts[:depth]): None for depth in range(1, len(parts) + 1)}
+        if parts[-1] == "ln":
+            modules[".".join([*parts[:-1], "act"])] = None
+    modules |= {f"{kind}{end}": None for kind in ("_Qs", "_target_Qs") for end in ("", ".params")}
+    return OrderedDict({name: {"version": 1} for name in modules})
+
+
+def _groups(sizes: list[int]) -> list[dict[str, Any]]:
+    first, groups = 0, []
+    for size in sizes:
+        settings = {"lr": 3e-4, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0, "amsgrad": False}
+        flags = {"maximize": False, "foreach": None, "capturable": False, "differentiable": False, "fused": None}
+        groups.append({**settings, **flags, "params": list(range(first, first + size))})
+        first += size
+    return groups
+
+
+@contextmanager
+def _as_if_on_a_gpu() -> Iterator[None]:
+    """Tag storages as a process with a GPU does, which a reader without one must cope with."""
+    kept = torch.serialization.location_tag
+    torch.serialization.location_tag = lambda storage: "cuda:0"  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        torch.serialization.location_tag = kept
+
+
+def _main(folder: str) -> None:
+    project = make_official_project(Path(folder))
+    size = (project / "inputs" / "mt30_48M_4900000.pt").stat().st_size
+    sys.stdout.write(f"{project}: a checkpoint of {size:,} bytes and {_CHUNKS} chunks, pinned by the logged phases\n")
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1])
