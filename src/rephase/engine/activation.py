@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (the field's usual name)
 from torch import Tensor, nn
 
-__all__ = ["Mish", "group_softmax", "mish", "mish_with_slope"]
+__all__ = ["Mish", "group_softmax", "group_softmax_backward", "mish", "mish_with_slope"]
 
 
 class Mish(nn.Module):
@@ -55,6 +55,13 @@ def group_softmax(x: Tensor, group: int) -> Tensor:
     """Softmax within consecutive groups of the last axis of (..., L), for CPUs."""
     value: Tensor = _GroupSoftmax.apply(x, group)  # type: ignore[no-untyped-call]
     return value
+
+
+def group_softmax_backward(gradient: Tensor, value: Tensor, group: int) -> Tensor:
+    """Gradient of the softmax's input from those of its value (..., L) and the value itself."""
+    groups = (*value.shape[:-1], -1, group)
+    weighted = (gradient * value).view(groups)
+    return (weighted - value.view(groups) * weighted.sum(-1, keepdim=True)).view(value.shape)
 
 
 def _torch_mish_with_slope(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -112,10 +119,7 @@ class _GroupSoftmax(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        value: Tensor = ctx.saved_tensors[0]
-        groups = (*value.shape[:-1], -1, ctx.group)
-        weighted = (gradient * value).view(groups)
-        return (weighted - value.view(groups) * weighted.sum(-1, keepdim=True)).view(value.shape), None
+        return group_softmax_backward(gradient, ctx.saved_tensors[0], ctx.group), None
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int, None], x: Tensor, group: int) -> Any:

@@ -14,6 +14,7 @@ import torch.nn.functional as F  # noqa: N812  (the field's usual name)
 from torch import Tensor, nn
 
 from rephase.engine.activation import Mish, group_softmax
+from rephase.engine.layer import linear, normed_linear
 from rephase.engine.perceptron import perceptron
 
 __all__ = [
@@ -49,7 +50,15 @@ class SimNorm(nn.Module):
         return x.reshape(*x.shape[:-1], -1, self.group).softmax(-1).flatten(-2)
 
 
-class NormedLinear(nn.Linear):
+class Linear(nn.Linear):
+    """Linear map of the last axis."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (..., inputs) to (..., outputs)."""
+        return linear(x, self.weight, self.bias)
+
+
+class NormedLinear(Linear):
     """Linear map, layer normalisation, then an activation: one layer of a world model."""
 
     def __init__(self, inputs: int, outputs: int, activation: nn.Module) -> None:
@@ -59,7 +68,10 @@ class NormedLinear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., inputs) to (..., outputs)."""
-        return self.activation(self.ln(super().forward(x)))  # type: ignore[no-any-return]
+        group = self.activation.group if isinstance(self.activation, SimNorm) else 0
+        if not group and not isinstance(self.activation, Mish):
+            return self.activation(self.ln(super().forward(x)))  # type: ignore[no-any-return]
+        return normed_linear(x, (self.weight, self.bias, self.ln.weight, self.ln.bias), self.ln.eps, group)
 
 
 def tower(inputs: int, units: Sequence[int], outputs: int, simnorm: int | None) -> nn.Sequential:
@@ -77,7 +89,7 @@ def tower(inputs: int, units: Sequence[int], outputs: int, simnorm: int | None) 
     widths = [inputs, *units]
     layers: list[nn.Module] = [NormedLinear(a, b, Mish()) for a, b in pairwise(widths)]
     if simnorm is None:
-        layers.append(nn.Linear(widths[-1], outputs))
+        layers.append(Linear(widths[-1], outputs))
     else:
         layers.append(NormedLinear(widths[-1], outputs, SimNorm(simnorm)))
     return nn.Sequential(*layers)

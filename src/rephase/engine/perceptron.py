@@ -19,6 +19,7 @@ import torch.nn.functional as F  # noqa: N812  (the field's usual name)
 from torch import Tensor
 
 from rephase.engine.activation import mish, mish_with_slope
+from rephase.engine.products import affine, multiply
 
 __all__ = ["perceptron", "regress"]
 
@@ -68,7 +69,7 @@ def _composed(inputs: Tensor, parameters: Sequence[Tensor]) -> Tensor:
 
 def _forward(inputs: Tensor, parameters: Sequence[Tensor]) -> tuple[Tensor, ...]:
     weight, bias, *rest = parameters
-    x = torch.baddbmm(bias.unsqueeze(1), inputs, weight.mT)
+    x = affine(inputs, weight, bias)
     kept: list[Tensor] = []
     while rest:
         norm_weight, norm_bias, weight, bias, *rest = rest
@@ -76,7 +77,7 @@ def _forward(inputs: Tensor, parameters: Sequence[Tensor]) -> tuple[Tensor, ...]
         normal, mean, scale = torch.native_layer_norm(active, active.shape[-1:], None, None, _EPS)
         folded = weight * norm_weight.unsqueeze(1)
         shift = torch.baddbmm(bias.unsqueeze(1), norm_bias.unsqueeze(1), weight.mT)
-        x = torch.baddbmm(shift, normal, folded.mT)
+        x = affine(normal, folded, shift)
         kept += [active, slope, normal, mean, scale, folded]
     return x, *kept
 
@@ -92,18 +93,18 @@ def _backward(
         if into_parameters:
             found = _of_layer(parameters[2 + 4 * layer : 5 + 4 * layer], normal, gradient) + found
         gradient = torch.ops.aten.native_layer_norm_backward(
-            torch.bmm(gradient, folded), active, active.shape[-1:], mean, scale, None, None, [True, False, False]
+            multiply(gradient, folded), active, active.shape[-1:], mean, scale, None, None, [True, False, False]
         )[0].mul_(slope)
     if into_parameters:
-        found = [torch.bmm(gradient.mT, inputs), gradient.sum(1), *found]
-    return (torch.bmm(gradient, parameters[0]) if into_inputs else None), found
+        found = [multiply(gradient.mT, inputs), gradient.sum(1), *found]
+    return (multiply(gradient, parameters[0]) if into_inputs else None), found
 
 
 def _of_layer(parameters: Sequence[Tensor], normal: Tensor, gradient: Tensor) -> list[Tensor]:
     """Gradients of a norm's weight and bias and of the next layer's, whose product was used folded."""
     norm_weight, norm_bias, weight = parameters
     of_bias = gradient.sum(1)
-    of_folded = torch.bmm(gradient.mT, normal)
+    of_folded = multiply(gradient.mT, normal)
     of_weight = torch.baddbmm(of_folded * norm_weight.unsqueeze(1), of_bias.unsqueeze(2), norm_bias.unsqueeze(1))
     of_norm_bias = torch.bmm(of_bias.unsqueeze(1), weight).squeeze(1)
     return [(of_folded * weight).sum(1), of_norm_bias, of_weight, of_bias]

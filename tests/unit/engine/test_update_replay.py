@@ -13,6 +13,7 @@ from rephase.engine.critic import CriticEnsembles
 from rephase.engine.learner import Batch, Learner, action_masks
 from rephase.engine.parts import SharedPart, StackedPart
 from rephase.engine.pretraining import EpisodePool
+from rephase.engine.products import by
 from rephase.engine.replay import Program, Waits, recorder_for
 from rephase.manifest.algorithm import Algorithm, Variants
 
@@ -93,6 +94,13 @@ def place(tensor):
 
 def same(one, other):
     return one.keys() == other.keys() and all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+@pytest.fixture(autouse=True)
+def _products_are_operations():
+    """A tape holds operations of torch alone."""
+    with by("torch"):
+        yield
 
 
 @pytest.fixture
