@@ -14,7 +14,7 @@ from rephase.judging.extension import Extension, extension_of
 from rephase.judging.integrity import SUITE_RETURNS, Breach, Run, check_outcomes, check_pins, missing_runs
 from rephase.judging.noise import episode_noise
 from rephase.judging.phase import PhaseVerdict, judge_phase
-from rephase.judging.replay import Divergence, Replay, compare_digests, replay_of
+from rephase.judging.replay import Divergence, Origin, Replay, compare_digests, replay_of
 from rephase.judging.words import verdict_text
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Decision",
     "Divergence",
     "Extension",
+    "Origin",
     "PhaseVerdict",
     "Replay",
     "Run",

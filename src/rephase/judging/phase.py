@@ -19,7 +19,7 @@ from rephase.judging.extension import Extension, extension_of
 from rephase.judging.integrity import SUITE_RETURNS, Breach, Run, broken_cells, check_outcomes, missing_runs
 from rephase.judging.noise import noise_by_cell
 from rephase.judging.plain import plain
-from rephase.judging.replay import Replay
+from rephase.judging.replay import Origin, Replay
 from rephase.manifest.outcomes import Outcome, RecordedOutcomes
 from rephase.manifest.rules import VerdictRules
 
@@ -45,6 +45,7 @@ class PhaseVerdict:
         extension: The runs that would settle an INCONCLUSIVE phase; None where there is nothing to add.
         missing: Declared runs that are still to be done.
         notes: What a reader should know although it decides nothing, such as resumed runs.
+        origins: In what the machines and software of record and runs differ, which is why their bits may.
     """
 
     phase: str
@@ -61,6 +62,7 @@ class PhaseVerdict:
     extension: Extension | None = None
     missing: tuple[Run, ...] = ()
     notes: tuple[str, ...] = ()
+    origins: tuple[Origin, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -87,6 +89,7 @@ def judge_phase(
     notes: Sequence[str] = (),
     returns: tuple[float, float] | None = SUITE_RETURNS,
     nothing: str = "",
+    origins: Sequence[Origin] = (),
 ) -> PhaseVerdict:
     """Judge a phase.
 
@@ -104,6 +107,7 @@ def judge_phase(
         notes: What a reader should know although it decides nothing.
         returns: Lowest and highest return there can be; None for any finite number.
         nothing: Why there is nothing to judge, such as runs the record was made from; empty where there may be.
+        origins: In what machines and software of record and runs differ.
 
     Returns:
         The verdict. Never raises for what the values are: what cannot be judged is INVALID or INCONCLUSIVE.
@@ -140,6 +144,7 @@ def judge_phase(
         extension=_remedy(decision, declared, extension_seeds),
         missing=missing,
         notes=(*notes, *_epochs_differ(judged, reproduced), *_noisy(cells)),
+        origins=tuple(origins),
     )
 
 

@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 
 from rephase.manifest.outcomes import Outcome
 
-__all__ = ["Divergence", "Replay", "compare_digests", "replay_of"]
+__all__ = ["Divergence", "Origin", "Replay", "compare_digests", "replay_of"]
 
 Digests = Mapping[str, Mapping[int, Mapping[str, str]]]
 """Digest of every quantity at every step of every run."""
@@ -36,6 +36,24 @@ class Divergence:
     problem: str
     recorded: str = ""
     reproduced: str = ""
+
+
+@frozen(kw_only=True)
+class Origin:
+    """Something in which the machines or the software of two executions differ: why their bits may.
+
+    Args:
+        name: What it is, such as ``mujoco``.
+        recorded: What the record was made with.
+        reproduced: What the runs were made with.
+    """
+
+    name: str
+    recorded: str
+    reproduced: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: recorded with {self.recorded}, here {self.reproduced}"
 
 
 @frozen(kw_only=True)

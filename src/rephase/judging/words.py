@@ -106,7 +106,7 @@ def _claim(verdict: ClaimVerdict, names: Mapping[str, str]) -> str:
 def _replay(verdict: PhaseVerdict) -> str:
     replay = verdict.replay
     if replay is None:
-        return ""
+        return "\n".join(_wrapped(f"made differently: {origin}") for origin in verdict.origins)
     if replay.is_exact:
         return _wrapped(f"replay: all {replay.compared} digests and all returns are equal")
     lines = [f"replay: not bit-identical ({replay.compared} digests compared)"]
@@ -118,6 +118,9 @@ def _replay(verdict: PhaseVerdict) -> str:
     if replay.uncovered:
         count = len(replay.uncovered)
         lines.append(f"  {count} runs have no digests on one of the sides, the first: {replay.uncovered[0]}")
+    lines += [_wrapped(f"  possible cause: {origin}") for origin in verdict.origins]
+    if replay.divergences and not verdict.origins:
+        lines.append("  neither side names a machine or version that the other has not")
     return "\n".join(lines)
 
 

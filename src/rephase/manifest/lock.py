@@ -39,6 +39,7 @@ class Lock:
         configs: Digest of each resolved config.
         inputs: Digest of each input file, pending ones included.
         plugins: Version of each plugin distribution.
+        software: Version of each other distribution that computes; empty in locks of earlier versions.
         code: Digest of the installed package's source files.
         image: Digest of the container image; empty outside one.
     """
@@ -50,6 +51,7 @@ class Lock:
     configs: Mapping[str, str] = field(converter=_read_only)
     inputs: Mapping[str, str] = field(converter=_read_only)
     plugins: Mapping[str, str] = field(converter=_read_only)
+    software: Mapping[str, str] = field(factory=dict, converter=_read_only)
     code: str = ""
     image: str = ""
 

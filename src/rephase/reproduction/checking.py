@@ -18,6 +18,7 @@ from rephase.manifest.lock import Lock
 from rephase.manifest.outcomes import RecordedOutcomes, read_outcomes
 from rephase.manifest.pins import pin_of
 from rephase.manifest.record import Record
+from rephase.reproduction.software import differing_origins
 from rephase.reproduction.storing import Store
 
 __all__ = ["check_phase", "own_outcomes", "recorded_outcomes"]
@@ -94,6 +95,7 @@ def check_phase(store: Store, records: Sequence[Record]) -> PhaseVerdict:
         replay=replay_of(recorded.judged, outcomes),
         notes=notes,
         nothing=_own_source(recorded, records),
+        origins=differing_origins(recorded.provenance, [record.provenance for record in records]),
     )
 
 
@@ -181,7 +183,20 @@ def _notes(store: Store, records: Sequence[Record], lock: Lock | None) -> list[s
     codes = {str(record.provenance.get("code", {}).get("digest", "")) for record in records}
     if len(codes) > 1:
         notes.append(f"the runs were made by {len(codes)} different states of the code")
+    notes += _software_notes(records, lock)
     machines = {record.outcome.hardware for record in records}
     if len(machines) > 1:
         notes.append(f"the runs were made on different hardware: {', '.join(sorted(machines))}")
     return notes
+
+
+def _software_notes(records: Sequence[Record], lock: Lock | None) -> list[str]:
+    """Libraries that are not of the version the lock names, in one line; they may move numbers and are no breach."""
+    pinned = lock.software if lock is not None else {}
+    other = {
+        f"{name} {found} (the lock says {pinned[name]})"
+        for record in records
+        for name, found in record.provenance.get("software", {}).items()
+        if pinned.get(name, found) != found
+    }
+    return [f"some runs were made with {', '.join(sorted(other))}"] if other else []

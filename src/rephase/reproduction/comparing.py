@@ -7,11 +7,11 @@ Holm over all cells. Nothing is called better by its mean alone. Needs no torch;
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from rephase.errors import UsageError
 from rephase.judging.plain import plain
@@ -22,7 +22,7 @@ from rephase.manifest.rules import VerdictRules
 from rephase.reproduction.checking import own_outcomes
 from rephase.reproduction.storing import Store
 
-__all__ = ["Comparison", "Difference", "Side", "compare", "side_of"]
+__all__ = ["Comparison", "Difference", "Setting", "Side", "compare", "differing_settings", "side_of"]
 
 _LEVEL = 0.05
 
@@ -46,6 +46,8 @@ class Side:
         outcomes: The outcomes.
         configs: Configurations compared, in the phase's order.
         rules: The phase's rules; the floor says which differences matter.
+        settings: Everything that fixes what a run computes, by configuration and dotted path.
+        provenance: Where the outcomes come from: one entry a run, or one for all that were recorded.
     """
 
     name: str
@@ -53,6 +55,23 @@ class Side:
     outcomes: tuple[Outcome, ...]
     configs: tuple[str, ...]
     rules: VerdictRules
+    settings: Mapping[str, Mapping[str, str]] = field(factory=dict)
+    provenance: tuple[Mapping[str, Any], ...] = ()
+
+
+@frozen(kw_only=True)
+class Setting:
+    """A setting in which the two sides differ.
+
+    Args:
+        name: Dotted path, such as ``algorithm.epochs``; with the configuration before it where not all differ so.
+        first: Its value on the first side; empty where it has none.
+        second: Its value on the second side.
+    """
+
+    name: str
+    first: str
+    second: str
 
 
 @frozen(kw_only=True)
@@ -113,14 +132,74 @@ def side_of(name: str, phase: Phase, config: str, store: Store, *, recorded: boo
         UsageError: There are no completed runs, and what is recorded is another phase's.
     """
     wanted = phase.select(config)
-    found = tuple(record.outcome for run in wanted if not recorded and (record := store.record(run)) is not None)
+    records = [record for run in wanted if not recorded and (record := store.record(run)) is not None]
+    found = tuple(record.outcome for record in records)
+    provenance: tuple[Mapping[str, Any], ...] = tuple(record.provenance for record in records)
     source = f"{len(found)} of {len(wanted)} runs"
     configs = tuple(one for one in phase.configs if config in ("", one))
     if not found:
         written = own_outcomes(phase, name)
         found = tuple(one for one in written.judged if one.config in configs)
         source = f"recorded: {written.source}"
-    return Side(name=name, source=source, outcomes=found, configs=configs, rules=phase.manifest.verdict)
+        provenance = (written.provenance,)
+    return Side(
+        name=name,
+        source=source,
+        outcomes=found,
+        configs=configs,
+        rules=phase.manifest.verdict,
+        settings={one: _settings(phase, one) for one in configs},
+        provenance=provenance,
+    )
+
+
+def differing_settings(first: Side, second: Side) -> tuple[Setting, ...]:
+    """Every setting in which the compared configurations differ, the number of epochs first, then by name.
+
+    Args:
+        first: One side.
+        second: The other.
+
+    Returns:
+        The settings; one in which all compared configurations differ alike is given once.
+    """
+    pairs = _pairs(first, second)
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for one, other in pairs:
+        mine, theirs = first.settings.get(one, {}), second.settings.get(other, {})
+        for name in {*mine, *theirs}:
+            values = mine.get(name, ""), theirs.get(name, "")
+            if values[0] != values[1]:
+                found.setdefault((name, *values), []).append(one)
+    settings = [
+        Setting(name=name if len(configs) == len(pairs) else f"{config}: {name}", first=before, second=after)
+        for (name, before, after), configs in found.items()
+        for config in (configs[:1] if len(configs) == len(pairs) else configs)
+    ]
+    return tuple(sorted(settings, key=lambda one: ("algorithm.epochs" not in one.name, one.name)))
+
+
+def _settings(phase: Phase, config: str) -> dict[str, str]:
+    resolved = {key: value for key, value in phase.resolved(config).items() if key != "name"}
+    return {**_flat(resolved), "seeds": ", ".join(map(str, phase.manifest.seeds))}
+
+
+def _flat(tree: Mapping[str, Any], path: str = "") -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key, value in tree.items():
+        name = f"{path}.{key}" if path else str(key)
+        if isinstance(value, Mapping):
+            found |= _flat(value, name)
+        elif value not in (None, "", (), []):
+            found[name] = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    return found
+
+
+def _pairs(first: Side, second: Side) -> list[tuple[str, str]]:
+    """Configurations that are compared: one of each side whatever it is called, otherwise those of one name."""
+    if len(first.configs) == len(second.configs) == 1:
+        return [(first.configs[0], second.configs[0])]
+    return [(config, config) for config in first.configs if config in second.configs]
 
 
 def compare(first: Side, second: Side) -> tuple[Comparison, ...]:
@@ -139,13 +218,9 @@ def compare(first: Side, second: Side) -> tuple[Comparison, ...]:
     Raises:
         UsageError: The sides have no cell in common.
     """
-    if len(first.configs) == len(second.configs) == 1:
-        pairs = [(first.configs[0], second.configs[0])]
-    else:
-        pairs = [(config, config) for config in first.configs if config in second.configs]
     cells = [
         _cell(task, one, other, _values(first, one, task), _values(second, other, task))
-        for one, other in pairs
+        for one, other in _pairs(first, second)
         for task in dict.fromkeys(outcome.task for outcome in first.outcomes)
         if any(outcome.task == task for outcome in second.outcomes)
     ]

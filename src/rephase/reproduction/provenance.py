@@ -12,6 +12,7 @@ from rephase.manifest import Phase
 from rephase.manifest.hashing import digest_of, file_digest
 from rephase.manifest.lock import Lock
 from rephase.plugins.registry import Source
+from rephase.reproduction.software import instructions, software
 from rephase.runtime.machine import describe_machine, image_digest, job_label
 
 __all__ = ["code_digest", "make_lock", "provenance"]
@@ -31,12 +32,14 @@ def provenance(sources: Iterable[Source], project: Path) -> dict[str, Any]:
         project: Folder of the project, for the commit its files are at.
 
     Returns:
-        Plain values: ``code``, ``plugins``, ``machine`` and ``job``.
+        Plain values: ``code``, ``plugins``, ``software``, ``instructions``, ``machine`` and ``job``.
     """
     machine = describe_machine()
     return {
         "code": {"version": rephase.__version__, "digest": code_digest(), "commit": _commit(project)},
         "plugins": {source.distribution: source.version for source in sources},
+        "software": software(),
+        "instructions": instructions(),
         "machine": machine.as_plain(),
         "job": job_label(),
     }
@@ -57,6 +60,7 @@ def make_lock(phase: Phase, inputs: dict[str, str], sources: Iterable[Source]) -
         configs={name: phase.config_digest(name) for name in phase.configs},
         inputs=inputs,
         plugins={source.distribution: source.version for source in sources},
+        software=software(),
         code=code_digest(),
         image=image_digest(),
     )

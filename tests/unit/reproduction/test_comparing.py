@@ -7,6 +7,8 @@ import math
 from pathlib import Path
 
 import pytest
+from attrs import evolve
+from fakes.stores import write_store
 
 from rephase.cli.main import main
 from rephase.errors import UsageError
@@ -108,9 +110,10 @@ def test_the_text_names_both_sides_and_where_they_come_from(capsys: pytest.Captu
 
     assert lines[0] == "first   phase4@logged (recorded: later public record)"
     assert lines[1] == "second  phase5@logged:euler-fast (recorded: later public record)"
-    assert lines[3].split()[:3] == ["Task", "First", "Second"]
-    assert lines[4].startswith("walker-stand  136.61 ± 7.79 (n=3)")
-    assert len([line for line in lines if line.startswith(("walker-stand", "cheetah-run", "reacher-easy"))]) == 2
+    assert lines[3] == "settings that differ:"
+    assert any(line.split()[:3] == ["first", "second", "gap"] for line in lines)
+    assert any(line.split()[:4] == ["walker-stand", "136.6", "±", "7.8"] for line in lines)
+    assert len([line for line in lines if line.startswith(("  walker-", "  cheetah-", "  reacher-"))]) == 2
 
 
 def test_a_side_that_is_not_well_formed_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -148,3 +151,38 @@ def test_a_derived_phase_shows_whose_record_it_is_judged_by(capsys: pytest.Captu
     assert len(table) == 9
     assert all(row.startswith("flowpolicy ") for row in table)
     assert "recorded outcomes (" in capsys.readouterr().out
+
+
+def test_every_setting_that_differs_is_told_before_any_difference_of_returns(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["--recorded", "--project", str(ROOT)]
+    assert main(["compare", "phase4", "phase4-corrected", *words]) == 0
+    text = capsys.readouterr().out
+    assert text.index("settings that differ:") < text.index("95% interval")
+    assert "variants.reward_loss: as-logged against corrected" in text
+    assert main(["compare", "phase3@logged", "phase3@embedded", *words, "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["settings"][0] == {"name": "algorithm.epochs", "first": "10000", "second": "300"}
+    assert main(["compare", "phase3:baseline", "phase3:baseline", *words]) == 0
+    assert "no setting differs" in capsys.readouterr().out
+
+
+def test_a_phase_is_compared_with_itself_under_another_version(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, after = write_store(tmp_path / "before"), write_store(tmp_path / "after", scale=0.5)
+    for store, mujoco in ((before, "3.17.0"), (after, "3.9.1")):
+        for record in store.records():
+            store.write_record(evolve(record, provenance={"software": {"mujoco": mujoco}}))
+    words = ["compare", "phase3@logged", "phase3@logged", "--project", str(ROOT), "--runs", str(tmp_path / "before")]
+    assert main([*words, "--against-runs", str(tmp_path / "after")]) == 0
+    text = capsys.readouterr().out
+    assert "no setting differs" in text
+    assert "  mujoco: 3.17.0 against 3.9.1" in text
+    assert "outcomes differ: baseline/reacher-easy (-49" in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert main([*words, "--against-runs", str(tmp_path / "before")]) == 0
+    assert "no difference of outcomes is shown; gaps of up to " in capsys.readouterr().out
+    assert main([*words, "--against-runs", str(tmp_path / "none")]) == 2
+    assert "there is no completed run of phase3-logged in it" in capsys.readouterr().err

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fakes.projects import make_project
 
@@ -15,6 +16,7 @@ from rephase.manifest.lock import read_lock
 from rephase.plugins.registry import Source
 from rephase.reproduction.phases import open_phase
 from rephase.reproduction.provenance import code_digest, make_lock, provenance
+from rephase.reproduction.software import differing_origins
 from rephase.reproduction.storing import Store
 
 SOURCES = (Source("rephase-mlp", "0.1.0", "rephase_mlp.offers"), Source("rephase-own", "2.3", "own"))
@@ -85,7 +87,7 @@ def test_a_record_is_told_code_plugins_machine_and_job(checkout: Path, monkeypat
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     found = provenance(SOURCES, checkout)
 
-    assert list(found) == ["code", "plugins", "machine", "job"]
+    assert list(found) == ["code", "plugins", "software", "instructions", "machine", "job"]
     assert found["code"] == {
         "version": rephase.__version__,
         "digest": code_digest(),
@@ -141,3 +143,27 @@ def test_a_lock_is_what_the_phase_resolved_to(tmp_path: Path, monkeypatch: pytes
     store = Store(tmp_path / "runs", phase)
     store.pin(lock)
     assert read_lock(store.folder / "lock.json") == lock
+
+
+def test_every_distribution_that_computes_is_named_in_record_and_lock(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    said = provenance(SOURCES, project)
+    assert set(said["software"]) >= {"torch", "numpy", "scipy", "mujoco", "dm-control"}
+    assert said["software"]["numpy"] == np.__version__
+    assert said["instructions"]["torch"]
+    assert "X86" in said["instructions"]["numpy"] or said["instructions"]["numpy"]
+    phase = open_phase("phase3", "embedded", project)
+    assert make_lock(phase, {}, SOURCES).software == said["software"]
+
+
+def test_what_differs_between_two_executions_is_named_and_what_only_one_says_is_not() -> None:
+    before = {"software": {"mujoco": "3.17.0", "numpy": "2.4"}, "machine": {"cpu": "X", "torch": "2.13"}}
+    after = {"software": {"mujoco": "3.9.1", "numpy": "2.4", "scipy": "1"}, "machine": {"cpu": "Y", "torch": "2.13"}}
+    found = differing_origins(before, [after, after, before])
+    assert [str(one) for one in found] == [
+        "CPU: recorded with X, here Y",
+        "mujoco: recorded with 3.17.0, here 3.9.1",
+    ]
+    assert differing_origins(before, [before]) == ()
+    assert differing_origins({}, [after]) == ()
+    assert differing_origins({"machine": None, "software": 3}, [after]) == ()
