@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["install"]
+__all__ = ["OFFER", "install"]
 
 OFFER = """
 from attrs import frozen

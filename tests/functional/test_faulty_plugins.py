@@ -73,3 +73,24 @@ def test_a_phase_that_asks_for_a_name_two_offer_names_both(tmp_path: Path, capsy
     assert main(words) == 0
     assert main(["run", "mine", "--project", str(project), "--jobs", "1"]) == 2
     assert "integrator 'twin' is offered by rephase-one 1.0 and rephase-two 3.0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["build", "act"])
+def test_a_part_that_leaves_the_program_fails_its_runs_and_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    from rephase_mlp.policy import GaussianPolicy
+
+    def leave(*_: object, **__: object) -> None:
+        raise SystemExit("no licence found")
+
+    project = make_project(tmp_path / "project", tasks=("reacher-easy",), seeds=(1,))
+    monkeypatch.setattr(GaussianPolicy, "__init__" if place == "build" else "act", leave)
+
+    assert main(["run", "phase3", "--project", str(project), "--jobs", "1", "--config", "baseline"]) == 2
+
+    said = capsys.readouterr().err
+    assert "rephase-mlp" in said
+    assert "SystemExit: no licence found" in said
+    assert main(["status", "phase3", "--project", str(project)]) == 0
+    assert "FAILED" in capsys.readouterr().out

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 
+import attrs
+
 from rephase.cli.rendering import emit, table
 from rephase.plugins import Kind
 from rephase.plugins.registry import Fault, discover
 from rephase.plugins.runners import discover_runners
+from rephase.plugins.sources import Leftover, leftovers
 from rephase.plugins.trackers import discover_trackers
 
 __all__ = ["configure", "run"]
@@ -24,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     """List parts and faults.
 
     Returns:
-        0, or 2 when a plugin is at fault.
+        0, or 2 when a plugin is at fault. Metadata that is not used is listed and no fault.
     """
     registry, runners, trackers = discover(), discover_runners(), discover_trackers()
     found = [(str(one.offer.kind), one.offer.name, one.source, one.offer.summary) for one in registry.offered]
@@ -35,13 +38,15 @@ def run(arguments: argparse.Namespace) -> int:
         for kind, name, source, summary in found
         if arguments.kind in (None, kind)
     ]
+    left = leftovers()
     faults = (*registry.faults, *runners.faults, *trackers.faults)
     keys = ("kind", "name", "distribution", "version", "summary")
     data = {
         "parts": [dict(zip(keys, row, strict=True)) | {"state": "ok"} for row in rows],
         "faults": [_fault_data(fault) for fault in faults],
+        "leftovers": [attrs.asdict(one) for one in left],
     }
-    emit(arguments, data, _text(rows, faults))
+    emit(arguments, data, _text(rows, faults, left))
     return 2 if faults else 0
 
 
@@ -50,10 +55,11 @@ def _fault_data(fault: Fault) -> dict[str, object]:
     return {"owners": owners, "problem": fault.problem, "remedy": fault.remedy, "state": "failed"}
 
 
-def _text(rows: list[list[str]], faults: tuple[Fault, ...]) -> str:
+def _text(rows: list[list[str]], faults: tuple[Fault, ...], left: tuple[Leftover, ...]) -> str:
     lines = [table(["Kind", "Name", "Distribution", "Version", "Summary"], rows)]
     count = f"{len(rows)} {'part' if len(rows) == 1 else 'parts'}"
     failed = len(faults)
     lines.append(f"{count}, {failed} failed" if failed else f"{count}, none failed")
     lines.extend(f"failed: {fault.error()}" for fault in faults)
+    lines.extend(f"not used: {one}" for one in left)
     return "\n".join(lines)

@@ -6,14 +6,15 @@ hooks are not even called. Nothing is raised while looking.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from importlib.metadata import EntryPoint
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Generic, Protocol, TypeVar
 
 from attrs import frozen
 
 from rephase.errors import UnknownName
-from rephase.plugins.registry import Fault, Source, installed_sources, register
+from rephase.plugins.registry import Fault, called, collision, register
+from rephase.plugins.sources import Source, installed_sources
 
 __all__ = ["Named", "Offering", "look_for"]
 
@@ -87,35 +88,17 @@ def look_for(
         if isinstance(manager, Fault):
             continue
         for implementation in getattr(manager.hook, hook).get_hookimpls():
-            found = _offers(source, hook, wanted, implementation.function)
+            found = called(source, hook, implementation.function, wanted)
             if isinstance(found, Fault):
                 faults.append(found)
                 continue
             for offer in found:
                 by_name.setdefault(offer.name, []).append(Named(offer, source))
-    faults += [_collision(kind, name, owners) for name, owners in by_name.items() if len(owners) > 1]
+    faults += [
+        collision(kind, name, [one.source for one in owners]) for name, owners in by_name.items() if len(owners) > 1
+    ]
     return Offering(
         kind,
         offered=tuple(by_name[name][0] for name in sorted(by_name) if len(by_name[name]) == 1),
         faults=tuple(sorted(faults, key=lambda fault: fault.sources)),
     )
-
-
-def _offers(source: Source, hook: str, wanted: type[T], call: Callable[..., Any]) -> list[T] | Fault:
-    # A plugin is a stranger's code: whatever it raises must become a listed fault and not end the listing.
-    try:
-        offers = list(cast(Iterable[T], call()))
-    except Exception as error:
-        words = " ".join(str(error).split()) or "no message"
-        problem = f"{hook} failed: {type(error).__name__}: {words}"
-        return Fault((source,), problem, f"mend or remove {source.distribution}")
-    for offer in offers:
-        if not isinstance(offer, wanted):
-            return Fault((source,), f"{hook} returned {offer!r}", f"return rephase.plugins.{wanted.__name__} objects")
-    return offers
-
-
-def _collision(kind: str, name: str, owners: list[Named[T]]) -> Fault:
-    sources = tuple(sorted(one.source for one in owners))
-    who = " and ".join(str(source) for source in sources)
-    return Fault(sources, f"{kind} {name!r} is offered by {who}", "uninstall all but one of them", ((kind, name),))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 from attrs import field, frozen, validators
 
 from rephase.errors import PluginError
+from rephase.plugins.strangers import Failed, ask
 
 __all__ = ["ImageKind", "Kind", "Offer", "RunnerOffer", "TrackerOffer"]
 
@@ -126,11 +127,11 @@ class RunnerOffer:
 def _load(what: str, loader: str) -> Callable[..., Any]:
     module, attribute = loader.split(":")
     try:
-        builder: Callable[..., Any] = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+        builder = ask(lambda: getattr(import_module(module), attribute))
+    except Failed as failed:
         raise PluginError(
-            f"{what} cannot be loaded: {error}",
+            f"{what} cannot be loaded: {failed}",
             where=loader,
             remedy="install what its plugin needs, or mend the plugin",
-        ) from error
-    return builder
+        ) from failed
+    return cast("Callable[..., Any]", builder)

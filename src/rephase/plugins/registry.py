@@ -1,17 +1,16 @@
 """Which parts are installed, who offers each, and what failed to load.
 
 Plugins are found through entry points in the group ``rephase``. Nothing is raised while looking: a plugin that cannot
-be imported, misspells a hook or offers a name somebody else offers becomes a `Fault` that names its owner, and only
-work that needs it stops. Nothing here imports torch, and neither may a plugin's own module.
+be imported, leaves the program, misspells a hook or offers a name somebody else offers becomes a `Fault` that names
+its owner, and only work that needs it stops. Nothing here imports torch, and neither may a plugin's own module.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from importlib.metadata import EntryPoint, distributions
-from typing import cast
+from importlib.metadata import EntryPoint
+from typing import TypeVar, cast
 
 import attrs
 import pluggy
@@ -21,29 +20,13 @@ from packaging.specifiers import SpecifierSet
 from rephase.errors import PluginError, UnknownName
 from rephase.plugins import hookspecs
 from rephase.plugins.offers import Kind, Offer
+from rephase.plugins.sources import GROUP, Source, installed_sources, normalised
+from rephase.plugins.strangers import Failed, ask, shown
 
-__all__ = ["GROUP", "Fault", "Offered", "Registry", "Source", "discover", "installed_sources", "normalised", "register"]
+__all__ = ["Fault", "Offered", "Registry", "called", "collision", "discover", "register"]
 
-GROUP = "rephase"
 _LISTING = "rephase plugins"
-
-
-@frozen(order=True)
-class Source:
-    """Where a plugin comes from.
-
-    Args:
-        distribution: Normalised name of the installed distribution.
-        version: Its version.
-        module: What its entry point names.
-    """
-
-    distribution: str
-    version: str
-    module: str
-
-    def __str__(self) -> str:
-        return f"{self.distribution} {self.version}"
+T = TypeVar("T")
 
 
 @frozen
@@ -147,21 +130,6 @@ class Registry:
         return tuple(sorted(usable[normalised(name)] for name in pins))
 
 
-def normalised(distribution: str) -> str:
-    """A distribution's name as packaging tools compare it."""
-    return re.sub(r"[-_.]+", "-", distribution).lower()
-
-
-def installed_sources() -> tuple[tuple[Source, EntryPoint], ...]:
-    """Every entry point in the group, with the distribution it belongs to, sorted; a shadowed copy is left out."""
-    found: dict[tuple[str, str], tuple[Source, EntryPoint]] = {}
-    for distribution in distributions():
-        for entry_point in distribution.entry_points.select(group=GROUP):
-            source = Source(normalised(distribution.name), distribution.version, entry_point.value)
-            found.setdefault((source.distribution, entry_point.name), (source, entry_point))
-    return tuple(sorted(found.values(), key=lambda pair: pair[0]))
-
-
 def discover(
     allowed: Iterable[str] | None = None, sources: Iterable[tuple[Source, EntryPoint]] | None = None
 ) -> Registry:
@@ -206,23 +174,48 @@ def register(source: Source, entry_point: EntryPoint) -> pluggy.PluginManager | 
     Returns:
         A manager that knows this plugin alone, or what is wrong with it.
     """
-    # A plugin is a stranger's code: whatever it raises must become a listed fault and not end the listing.
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     try:
-        manager.register(entry_point.load(), name=source.distribution)
-    except pluggy.PluginValidationError as error:
-        return _fault(
-            source, f"does not fit the hook specifications: {_one_line(error)}", "compare with rephase.plugins"
-        )
-    except Exception as error:
-        return _fault(
-            source,
-            f"{source.module} cannot be imported: {type(error).__name__}: {_one_line(error)}",
-            f"mend or remove {source.distribution}",
+        ask(lambda: manager.register(entry_point.load(), name=source.distribution))
+    except Failed as failed:
+        if isinstance(failed.__cause__, pluggy.PluginValidationError):
+            problem = f"does not fit the hook specifications: {shown(failed.__cause__, str)}"
+            return Fault((source,), problem, "compare with rephase.plugins")
+        return Fault(
+            (source,), f"{source.module} cannot be imported: {failed}", f"mend or remove {source.distribution}"
         )
     misspelt = _misspelt_hook(manager)
-    return _fault(source, *misspelt) if misspelt else manager
+    return Fault((source,), *misspelt) if misspelt else manager
+
+
+def called(source: Source, hook: str, call: Callable[..., object], wanted: type[T]) -> list[T] | Fault:
+    """What a plugin's hook returned, or what is wrong with it.
+
+    Args:
+        source: The plugin.
+        hook: Name of the hook.
+        call: The plugin's implementation.
+        wanted: Class of what it must return, several of them in one iterable.
+    """
+    try:
+        found = ask(lambda: list(cast("Iterable[T]", call())))
+    except Failed as failed:
+        return Fault((source,), f"{hook} failed: {failed}", f"mend or remove {source.distribution}")
+    for one in found:
+        if not isinstance(one, wanted):
+            problem = f"{hook} returned {shown(one)}"
+            return Fault((source,), problem, f"return rephase.plugins.{wanted.__name__} objects")
+    return found
+
+
+def collision(kind: str, name: str, owners: Iterable[Source]) -> Fault:
+    """The fault of one name that is offered more than once."""
+    sources = tuple(sorted(owners))
+    who = " and ".join(map(str, sources))
+    names = sorted({source.distribution for source in sources})
+    remedy = "uninstall all but one of them" if len(names) > 1 else f"mend {names[0]}: it may offer a name once"
+    return Fault(sources, f"{kind} {name!r} is offered by {who}", remedy, ((kind, name),))
 
 
 def _load(source: Source, entry_point: EntryPoint) -> list[Offered] | Fault:
@@ -233,22 +226,15 @@ def _load(source: Source, entry_point: EntryPoint) -> list[Offered] | Fault:
     if not implementations:
         if any(getattr(manager.hook, name).get_hookimpls() for name in _known_hooks()):
             return []
-        return _fault(
-            source, f"{source.module} implements no hook", "mark rephase_offers with rephase.plugins.hookimpl"
-        )
-    try:
-        offers: list[Offer] = list(cast(Iterable[Offer], implementations[0].function()))
-    except Exception as error:
-        return _fault(
-            source,
-            f"rephase_offers failed: {type(error).__name__}: {_one_line(error)}",
-            f"mend or remove {source.distribution}",
-        )
+        problem = f"{source.module} implements no hook"
+        return Fault((source,), problem, "mark rephase_offers with rephase.plugins.hookimpl")
+    offers = called(source, "rephase_offers", implementations[0].function, Offer)
+    if isinstance(offers, Fault):
+        return offers
     for offer in offers:
-        if not isinstance(offer, Offer) or not attrs.has(offer.config):
-            return _fault(
-                source, f"rephase_offers returned {offer!r}", "return rephase.plugins.Offer objects with attrs configs"
-            )
+        if not isinstance(offer.kind, Kind) or not attrs.has(offer.config):
+            problem = f"rephase_offers returned {shown(offer)}"
+            return Fault((source,), problem, "return rephase.plugins.Offer objects of a Kind and with attrs configs")
     return [Offered(offer, source) for offer in offers]
 
 
@@ -272,20 +258,9 @@ def _without_collisions(offered: list[Offered]) -> tuple[list[Offered], list[Fau
     for one in offered:
         by_name.setdefault((one.offer.kind, one.offer.name), []).append(one)
     usable = [owners[0] for owners in by_name.values() if len(owners) == 1]
-    faults = []
-    for (kind, name), owners in sorted(by_name.items()):
-        if len(owners) > 1:
-            sources = tuple(sorted(one.source for one in owners))
-            who = " and ".join(str(source) for source in sources)
-            faults.append(
-                Fault(sources, f"{kind} {name!r} is offered by {who}", "uninstall all but one of them", ((kind, name),))
-            )
+    faults = [
+        collision(kind, name, [one.source for one in owners])
+        for (kind, name), owners in sorted(by_name.items())
+        if len(owners) > 1
+    ]
     return usable, faults
-
-
-def _fault(source: Source, problem: str, remedy: str) -> Fault:
-    return Fault((source,), problem, remedy)
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or "no message"

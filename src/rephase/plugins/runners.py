@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint
 from rephase.errors import PluginError
 from rephase.plugins.offering import Offering, look_for
 from rephase.plugins.offers import RunnerOffer
-from rephase.plugins.registry import Source
+from rephase.plugins.sources import Source
 from rephase.protocols import Runner
 
 __all__ = ["build_runner", "discover_runners"]

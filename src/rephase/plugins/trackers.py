@@ -10,7 +10,8 @@ from attrs import frozen
 
 from rephase.plugins.offering import Named, Offering, look_for
 from rephase.plugins.offers import TrackerOffer
-from rephase.plugins.registry import Fault, Source
+from rephase.plugins.registry import Fault
+from rephase.plugins.sources import Source
 
 __all__ = ["Trackers", "discover_trackers"]
 

@@ -5,19 +5,19 @@ An integrator is handed to the part that steps with it; plugins never meet. Chec
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from attrs import frozen
 
-from rephase.errors import ManifestError, PluginError, Problem, UnknownName
+from rephase.errors import ManifestError, PluginError, Problem, RephaseError, UnknownName
 from rephase.manifest import Phase
 from rephase.manifest.files import displayed
 from rephase.manifest.reading import structure
 from rephase.manifest.schema import Choice, PartChoice
 from rephase.plugins import Kind
 from rephase.plugins.registry import Offered, Registry
+from rephase.plugins.strangers import Failed, ask, shown
 
 if TYPE_CHECKING:
     from rephase.protocols import Integrator, Policy, Spaces, WorldModel
@@ -51,6 +51,11 @@ class Composition:
 
     world_model: Part
     policy: Part
+
+    @property
+    def owners(self) -> str:
+        """Who offers the world model and the policy, in words."""
+        return " and ".join(sorted({str(part.offered.source) for part in (self.world_model, self.policy)}))
 
 
 def compose(phase: Phase, registry: Registry, configs: Iterable[str] | None = None) -> dict[str, Composition]:
@@ -105,28 +110,22 @@ def _built_integrator(part: Part) -> Integrator | None:
 
 
 def _built(part: Part, *sizes: object) -> object:
-    builder = _builder(part)
+    offer, where = part.offered.offer, str(part.offered.source)
     try:
-        return builder(part.settings, *sizes)
-    except ValueError as error:
-        offer = part.offered.offer
-        raise PluginError(
-            f"the {offer.kind.value} {offer.name!r} cannot be built: {error}",
-            where=str(part.offered.source),
-            remedy="change its settings in the config",
-        ) from error
-
-
-def _builder(part: Part) -> Callable[..., Any]:
-    module, _, attribute = part.offered.offer.loader.partition(":")
+        builder = offer.load()
+    except PluginError as error:
+        raise PluginError(error.problem, where=where, remedy=error.remedy) from error
+    what = f"the {offer.kind.value} {offer.name!r}"
     try:
-        return cast("Callable[..., Any]", getattr(importlib.import_module(module), attribute))
-    except (ImportError, AttributeError) as error:
-        raise PluginError(
-            f"{part.offered.offer.loader} cannot be loaded: {error}",
-            where=str(part.offered.source),
-            remedy="mend the plugin or install what it needs",
-        ) from error
+        return ask(lambda: builder(part.settings, *sizes))
+    except Failed as failed:
+        if isinstance(failed.__cause__, RephaseError):
+            raise failed.__cause__ from None
+        if isinstance(failed.__cause__, ValueError):
+            problem, remedy = shown(failed.__cause__, str), "change its settings in the config"
+        else:
+            problem, remedy = str(failed), "mend the plugin, or name another part"
+        raise PluginError(f"{what} cannot be built: {problem}", where=where, remedy=remedy) from failed
 
 
 def _compose_one(phase: Phase, name: str, registry: Registry) -> Composition:

@@ -11,7 +11,7 @@ import rephase
 from rephase.manifest import Phase
 from rephase.manifest.hashing import digest_of, file_digest
 from rephase.manifest.lock import Lock
-from rephase.plugins.registry import Source
+from rephase.plugins.sources import Source
 from rephase.reproduction.software import instructions, software
 from rephase.runtime.machine import describe_machine, image_digest, job_label
 

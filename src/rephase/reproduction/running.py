@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from rephase.errors import CannotRunHere, RephaseError, RunFailed
+from rephase.errors import CannotRunHere, PluginError, RephaseError, RunFailed
 from rephase.manifest import Phase, Run
 from rephase.manifest.hashing import short
 from rephase.manifest.record import Record
-from rephase.plugins.registry import Source, discover
+from rephase.plugins.registry import discover
+from rephase.plugins.sources import Source
 from rephase.reproduction.composing import Composition, compose
 from rephase.reproduction.grouping import groups_of
 from rephase.reproduction.inputs import verify_inputs
@@ -225,6 +226,12 @@ def _run_cohort(
         raise
     except (RunFailed, OSError) as error:
         return _all_failed(store, runs, training, error)
+    except SystemExit as left:  # the only one who can leave here is a part
+        reason = f"a part left the program: SystemExit: {left}"
+        for run in runs:
+            store.fail(run, reason)
+        owners = workshop.compositions[config].owners
+        raise PluginError(reason, where=owners, remedy="mend the plugin, or name another part") from left
     except Exception as error:
         reason = str(error) if isinstance(error, RephaseError) else f"{type(error).__name__}: {error}"
         for run in runs:

@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from fakes.distributions import install
+from fakes.distributions import OFFER, install
 
 from rephase.errors import PluginError, UnknownName
 from rephase.plugins import Kind
-from rephase.plugins.registry import discover, normalised
+from rephase.plugins.registry import discover
+from rephase.plugins.sources import normalised
+from rephase.plugins.trackers import discover_trackers
 
 
 def test_first_party_parts_are_found_sorted() -> None:
@@ -103,7 +105,7 @@ def test_what_is_not_allowed_is_never_imported(tmp_path: Path, monkeypatch: pyte
         ("x = 1\n", "rephase_odd implements no hook; mark rephase_offers with rephase.plugins.hookimpl"),
         (
             "from rephase.plugins import hookimpl\n@hookimpl\ndef rephase_offers():\n    return ['x']\n",
-            "rephase_offers returned 'x'; return rephase.plugins.Offer objects with attrs configs",
+            "rephase_offers returned 'x'; return rephase.plugins.Offer objects",
         ),
         (
             "from rephase.plugins import hookimpl\n@hookimpl\ndef rephase_offers():\n    raise OSError('no\\nway')\n",
@@ -166,3 +168,65 @@ def test_a_fault_among_the_pinned_stops_the_work(tmp_path: Path, monkeypatch: py
 
 def test_names_are_compared_as_packaging_tools_do() -> None:
     assert normalised("Rephase_.Flow") == "rephase-flow"
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("import sys\nsys.exit('no licence found')\n", "SystemExit: no licence found"),
+        ("import sys\nsys.exit(0)\n", "SystemExit: 0"),
+        ("class Stop(BaseException): pass\nraise Stop\n", "Stop: no message"),
+        ("class Mute(Exception):\n    def __str__(self): raise OSError\nraise Mute\n", "whose words cannot be had"),
+    ],
+)
+def test_a_plugin_that_leaves_on_import_is_a_listed_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, said: str
+) -> None:
+    install(monkeypatch, tmp_path, "rephase-leaver", source=source)
+
+    registry = discover()
+
+    [fault] = registry.faults
+    assert fault.problem.startswith("rephase_leaver cannot be imported: ")
+    assert said in fault.problem
+    assert registry.find(Kind.INTEGRATOR, "heun").source.distribution == "rephase-rk"
+
+
+def test_a_hook_that_leaves_is_a_listed_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "import sys\nfrom rephase.plugins import hookimpl\n@hookimpl\ndef {hook}():\n    sys.exit('gone')\n"
+    install(monkeypatch, tmp_path / "a", "rephase-a", source=text.format(hook="rephase_offers"))
+    install(monkeypatch, tmp_path / "b", "rephase-b", source=text.format(hook="rephase_trackers"))
+
+    assert [fault.problem for fault in discover().faults] == ["rephase_offers failed: SystemExit: gone"]
+    assert [fault.problem for fault in discover_trackers().faults] == ["rephase_trackers failed: SystemExit: gone"]
+
+
+def test_what_a_plugin_prints_stays_off_standard_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(monkeypatch, tmp_path, "rephase-chatty", source="print('welcome')\n")
+
+    discover(["rephase-chatty"])
+
+    assert capsys.readouterr().out == ""
+
+
+def test_an_offer_of_no_kind_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, tmp_path, "rephase-kindless", kind="INTEGRATOR.value")
+
+    [fault] = discover().faults
+
+    assert fault.remedy == "return rephase.plugins.Offer objects of a Kind and with attrs configs"
+
+
+def test_one_plugin_that_offers_a_name_twice_is_told_to_mend_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twice = OFFER.format(hook="rephase_offers", name="twin", kind="INTEGRATOR", module="x").replace(
+        "return ", "return 2*"
+    )
+    install(monkeypatch, tmp_path, "rephase-twice", source=twice)
+
+    [fault] = discover().faults
+
+    assert fault.remedy == "mend rephase-twice: it may offer a name once"

@@ -124,8 +124,8 @@ def test_unknown_colliding_and_unloadable_trackers_are_refused_by_name(
     with pytest.raises(PluginError) as missing:
         trackers.load("empty")
     assert str(missing.value) == (
-        "rephase_empty:build: the tracker 'empty' cannot be loaded: module 'rephase_empty' has no attribute 'build'; "
-        "install what its plugin needs, or mend the plugin"
+        "rephase_empty:build: the tracker 'empty' cannot be loaded: AttributeError: module 'rephase_empty' has no "
+        "attribute 'build'; install what its plugin needs, or mend the plugin"
     )
 
 

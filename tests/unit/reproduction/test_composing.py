@@ -160,8 +160,8 @@ def test_a_builder_that_is_not_there_is_the_plugins_fault(
         build_policy(policy, 16, 6)
 
     assert str(caught.value) == (
-        "rephase-hollow 1.0: rephase_hollow:build cannot be loaded: module 'rephase_hollow' has no attribute 'build'; "
-        "mend the plugin or install what it needs"
+        "rephase-hollow 1.0: the integrator 'hollow' cannot be loaded: AttributeError: module 'rephase_hollow' has no "
+        "attribute 'build'; install what its plugin needs, or mend the plugin"
     )
 
 

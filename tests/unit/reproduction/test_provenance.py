@@ -13,7 +13,7 @@ from fakes.projects import make_project
 
 import rephase
 from rephase.manifest.lock import read_lock
-from rephase.plugins.registry import Source
+from rephase.plugins.sources import Source
 from rephase.reproduction.phases import open_phase
 from rephase.reproduction.provenance import code_digest, make_lock, provenance
 from rephase.reproduction.software import differing_origins
