@@ -103,6 +103,20 @@ COMMANDS: tuple[Command, ...] = (
         "rephase effects factorial --recorded",
     ),
     Command(
+        "judge",
+        "rephase.cli.judge",
+        "Say whether any table came back in another: two files, no checkout.",
+        _JUDGE,
+        "rephase judge recorded.csv rerun.csv",
+    ),
+    Command(
+        "plan",
+        "rephase.cli.plan",
+        "Say how many seeds a rerun needs, and what fewer can show.",
+        _JUDGE,
+        "rephase plan recorded.csv --shift 50",
+    ),
+    Command(
         "audit",
         "rephase.cli.audit",
         "Recompute what recorded outcomes, or a log's tables, say about themselves.",

@@ -1,7 +1,8 @@
 """Judging a reproduced phase against recorded outcomes, as pure functions of values with known error rates.
 
-`judge_phase` is the door. What is judged and why is explained in ``docs/explanation/verdicts.md``; how often it is
-wrong is simulated by `characteristics` and published in ``docs/reference/operating-characteristics.md``.
+`judge_phase` is the door for a phase, `judge_tables` for any two tables. What is judged and why is explained in
+``docs/explanation/verdicts.md``; how often it is wrong is simulated by `characteristics` and published in
+``docs/reference/operating-characteristics.md``. `plan_rerun` says before a rerun what it can show.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from rephase.judging.cells import Cell, CellVerdict, judge_cells
 from rephase.judging.claims import Claim, ClaimVerdict, claims_of, judge_claims
 from rephase.judging.decisions import EXIT_CODES, ClaimStatus, Decision
 from rephase.judging.extension import Extension, extension_of
+from rephase.judging.foreign import TablesVerdict, judge_sides, judge_tables, read_side
 from rephase.judging.integrity import SUITE_RETURNS, Breach, Run, check_outcomes, check_pins, missing_runs
 from rephase.judging.noise import episode_noise
 from rephase.judging.phase import PhaseVerdict, judge_phase
+from rephase.judging.planning import CellPlan, Plan, plan_rerun
 from rephase.judging.replay import Divergence, Origin, Replay, compare_digests, replay_of
 from rephase.judging.words import verdict_text
 
@@ -23,6 +26,7 @@ __all__ = [
     "AggregateVerdict",
     "Breach",
     "Cell",
+    "CellPlan",
     "CellVerdict",
     "Claim",
     "ClaimStatus",
@@ -32,8 +36,10 @@ __all__ = [
     "Extension",
     "Origin",
     "PhaseVerdict",
+    "Plan",
     "Replay",
     "Run",
+    "TablesVerdict",
     "check_outcomes",
     "check_pins",
     "claims_of",
@@ -44,7 +50,11 @@ __all__ = [
     "judge_cells",
     "judge_claims",
     "judge_phase",
+    "judge_sides",
+    "judge_tables",
     "missing_runs",
+    "plan_rerun",
+    "read_side",
     "replay_of",
     "verdict_text",
 ]

@@ -35,6 +35,8 @@ def verdict_text(verdict: PhaseVerdict, names: Mapping[str, str] | None = None) 
 
 
 def _headline(verdict: PhaseVerdict) -> str:
+    if not verdict.scale:  # two tables, which have none
+        return f"{verdict.decision}: {verdict.phase}: {verdict.reason}"
     return f"{verdict.decision}: {verdict.phase} at the {verdict.scale} scale: {verdict.reason}"
 
 
@@ -127,6 +129,8 @@ def _replay(verdict: PhaseVerdict) -> str:
 def _remedy(verdict: PhaseVerdict) -> list[str]:
     if verdict.decision is not Decision.INCONCLUSIVE:
         return []
+    if not verdict.scale:
+        return ["'rephase plan RECORDED' says how many seeds would settle it"]
     if verdict.extension is None:
         return ["this is final: every seed that was declared beforehand is in"]
     seeds = ", ".join(map(str, verdict.extension.seeds))

@@ -3,15 +3,22 @@
 A kit test can be marked as an expected failure, with a reason, in the subclass's ``expected_failures``; it cannot be
 overridden, set to None, deselected by a conftest or hidden by ``__test__ = False``. What a person asks for on the
 command line (``-k``, ``-m``, ``--deselect``, ``--lf``) is left alone.
+
+The fixture `came_back` lets any project's tests hold a rerun's table against a committed one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-__all__ = ["KitTests"]
+if TYPE_CHECKING:
+    from rephase.judging import TablesVerdict
+
+__all__ = ["CameBack", "KitTests", "came_back"]
 
 pytest.register_assert_rewrite(
     "rephase.testing.integrators",
@@ -50,6 +57,44 @@ def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: objec
             raise pytest.UsageError(f"{obj.__qualname__}.expected_failures names {test}, which is no kit test")
         if not reason.strip():
             raise pytest.UsageError(f"{obj.__qualname__}.expected_failures gives no reason for {test}")
+
+
+class CameBack(Protocol):
+    """What the fixture `came_back` gives."""
+
+    def __call__(
+        self, recorded: str | Path, rerun: str | Path, *, or_inconclusive: bool = False, **options: Any
+    ) -> TablesVerdict:
+        """Fail the test unless a rerun's table came back.
+
+        Args:
+            recorded: File or folder of the recorded values.
+            rerun: The same of the rerun.
+            or_inconclusive: Whether INCONCLUSIVE will do, too.
+            options: What else `rephase.judging.judge_tables` takes, such as ``returns`` or ``columns``.
+
+        Returns:
+            The verdict.
+        """
+        ...
+
+
+@pytest.fixture(scope="session")
+def came_back() -> CameBack:
+    """Return a function that fails the test unless a rerun's table came back; see `CameBack`."""
+
+    def check(
+        recorded: str | Path, rerun: str | Path, *, or_inconclusive: bool = False, **options: Any
+    ) -> TablesVerdict:
+        from rephase.judging import Decision, judge_tables
+
+        verdict = judge_tables(recorded, rerun, **options)
+        accepted = {Decision.PASS, Decision.EXACT} | ({Decision.INCONCLUSIVE} if or_inconclusive else set())
+        if verdict.decision not in accepted:
+            pytest.fail(verdict.text, pytrace=False)
+        return verdict
+
+    return check
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -17,7 +17,19 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         *("approach", "agent", "model", "policy", "setting", "arm", "condition", "exp name", "experiment", "group"),
     ),
     "task": ("task", "env", "environment", "task name", "env name", "env id", "task id", "game", "domain", "benchmark"),
-    "seed": ("seed", "random seed", "rng seed", "seed id", "trial", "replicate", "run seed"),
+    "seed": (
+        "seed",
+        "random seed",
+        "rng seed",
+        "seed id",
+        "trial",
+        "replicate",
+        "run seed",
+        "run",
+        "run id",
+        "rep",
+        "repeat",
+    ),
     "second": ("plan reward", "planning reward", "plan", "plan return", "second evaluation"),
     "value": (
         *("reward", "return", "score", "episode reward", "episode return", "eval reward", "eval return"),
@@ -38,6 +50,18 @@ USUAL: Mapping[str, tuple[str, ...]] = {
     "winner": ("winner", "better", "result", "verdict", "best"),
     "metric": ("metric", "measure", "quantity"),
     "epochs": ("epochs",),
+    "run": ("run name",),
+    "cost": (
+        "hours",
+        "gpu hours",
+        "train hours",
+        "minutes",
+        "seconds",
+        "wall seconds",
+        "runtime",
+        "run time",
+        "duration",
+    ),
 }
 """Usual names of each column, in the order in which they are preferred where a table has several."""
 
@@ -84,9 +108,10 @@ def columns_of(heading: Sequence[str], told: Mapping[str, str] | None = None) ->
     for kind, names in USUAL.items():
         if kind in at or kind in (told or {}):
             continue
-        found = [words.index(name) for name in names if name in words and words.index(name) not in at.values()]
-        if found:
-            at[kind] = found[0]
+        found = [_best(name, words, heading) for name in names if name in words]
+        free = [index for index in found if index not in at.values()]
+        if free:
+            at[kind] = free[0]
     seeds = {} if "seed" in at else _seed_columns(heading, set(at.values()))
     taken = {*at.values(), *seeds.values()}
     return Columns(at=at, seeds=seeds, others=tuple(i for i in range(len(heading)) if i not in taken))
@@ -95,8 +120,8 @@ def columns_of(heading: Sequence[str], told: Mapping[str, str] | None = None) ->
 def word_of(cell: str) -> str:
     """Return a heading as it is compared: small letters, single blanks, no marks, path or what stands in brackets."""
     text = re.sub(r"[\[(].*?[\])]", " ", re.sub(r"[*`]", "", cell))
-    if re.fullmatch(r"[\w.\-]+(?:/[\w.\-]+)+", text.strip()):
-        text = text.rpartition("/")[2]
+    if re.fullmatch(r"[^\W\d][\w\-]*(?:[./][\w\-]+)+", text.strip()):
+        text = re.split(r"[./]", text)[-1]
     return " ".join(re.sub(r"[\s_\-.:#]+", " ", text).split()).casefold()
 
 
@@ -111,6 +136,14 @@ def nearest(name: str, heading: Sequence[str]) -> list[str]:
     """Return the headings that are most like a name."""
     by_word = {word_of(cell): cell for cell in heading}
     return [by_word[word] for word in get_close_matches(word_of(name), by_word, n=3, cutoff=0.5)]
+
+
+def _best(name: str, words: Sequence[str], heading: Sequence[str]) -> int:
+    """The column of a name that several have, such as ``train/reward`` and ``eval/reward``: plain, or of evaluation."""
+    found = [index for index, word in enumerate(words) if word == name]
+    plain = [index for index in found if not re.search(r"[./]", heading[index])]
+    evaluated = [index for index in found if re.search(r"eval|test|val", heading[index], re.IGNORECASE)]
+    return (plain or evaluated or found)[0]
 
 
 def _seed_columns(heading: Sequence[str], taken: set[int]) -> dict[int, int]:

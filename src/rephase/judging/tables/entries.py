@@ -25,6 +25,10 @@ from rephase.judging.tables.table import Remark, Row, Table
 __all__ = ["Entries", "Entry", "entries_of"]
 
 
+_NOT_WIDE = {"job", "array", "status", "seed", "step", "metric"}
+"""Columns that no table with a column a method or a column a task has."""
+
+
 @frozen(kw_only=True)
 class Entry:
     """One figure of a table with everything that says what it is of.
@@ -40,6 +44,8 @@ class Entry:
         hardware: Hardware as written.
         step: Training step it was measured at; None where the table does not say.
         said: What stands in the column that names a winner.
+        cost: What the run cost, in the unit of its column; None where the table does not say.
+        run: Name of the run; empty where the table does not say.
     """
 
     line: int
@@ -52,6 +58,8 @@ class Entry:
     hardware: str = ""
     step: float | None = None
     said: str = ""
+    cost: float | None = None
+    run: str = ""
 
 
 @frozen(kw_only=True)
@@ -134,7 +142,7 @@ def entries_of(table: Table, told: Mapping[str, str] | None = None) -> Entries:
         return _by_seed(found, rows)
     if "value" in columns and ("method" in columns or "task" in columns):
         return _by_cell(found, rows)
-    if ("task" in columns) != ("method" in columns) and not {"job", "array", "status"} & set(columns.at):
+    if ("task" in columns) != ("method" in columns) and not _NOT_WIDE & set(columns.at):
         return _by_pair(found, rows)
     return found.done("")
 
@@ -249,6 +257,7 @@ def _with_columns(found: _Gathering, row: Row, value: Figure) -> Figure:
 def _entry(found: _Gathering, row: Row, seed: int | None, value: Figure, second: float | None = None) -> Entry:
     columns = found.columns
     step = number(columns.cell("step", row.cells)) if "step" in columns else math.nan
+    cost = number(columns.cell("cost", row.cells)) if "cost" in columns else math.nan
     return Entry(
         line=row.line,
         method=plain_text(columns.cell("method", row.cells)),
@@ -260,6 +269,8 @@ def _entry(found: _Gathering, row: Row, seed: int | None, value: Figure, second:
         hardware=plain_text(columns.cell("hardware", row.cells)),
         step=None if isinstance(step, str) or math.isnan(step) else step,
         said=columns.cell("winner", row.cells),
+        cost=None if isinstance(cost, str) or math.isnan(cost) else cost,
+        run=plain_text(columns.cell("run", row.cells)),
     )
 
 

@@ -1,0 +1,277 @@
+"""Any lab's two tables: read in the shapes labs write, judged by the rules of phases."""
+
+import json
+import math
+import random
+
+import pytest
+
+from rephase.errors import ManifestError, UnknownName, UsageError
+from rephase.judging import Decision, judge_tables, plan_rerun, read_side
+from rephase.judging.foreign import rules_for
+from rephase.judging.samples import sample
+from rephase.judging.sides import stand_ins
+from rephase.judging.tables.run_names import RunName, run_name
+
+METHODS, TASKS, SEEDS = ("sac", "ppo"), ("hop", "walk", "run", "swim"), (1, 2, 3, 4, 5)
+
+
+def values(seed=0, spread=0.05):
+    draw = random.Random(seed)
+    return {
+        (method, task, run): round(
+            (300 + 200 * TASKS.index(task) - 50 * METHODS.index(method)) * draw.gauss(1, spread), 3
+        )
+        for method in METHODS
+        for task in TASKS
+        for run in SEEDS
+    }
+
+
+def write(path, rows, columns="algo,env,seed,episode_reward"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join([columns, *(",".join(map(str, row)) for row in rows)]) + "\n")
+    return path
+
+
+def table(path, cells):
+    return write(path, [(*run, value) for run, value in cells.items()])
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    return table(tmp_path / "recorded.csv", values(6))
+
+
+def test_a_faithful_rerun_passes_and_other_shapes_say_the_same(recorded, tmp_path):
+    rerun = values(100)
+    verdict = judge_tables(recorded, table(tmp_path / "rerun.csv", rerun), returns=(0, 1000))
+    assert (verdict.decision, verdict.exit_code, verdict.remarks) == (Decision.PASS, 0, ())
+    assert len(verdict.verdict.cells) == 8
+    wide = tmp_path / "wide.md"
+    lines = ["| Method | Task | seed 1 | seed 2 | seed 3 | seed 4 | seed 5 |", "|---|---|---|---|---|---|---|"]
+    for method in METHODS:
+        for task in TASKS:
+            cells = [str(rerun[method, task, seed]) for seed in SEEDS]
+            lines.append(f"| **{method.upper()}** | {task} | {' | '.join(cells)} |")
+    wide.write_text("\n".join(lines))
+    rows = [json.dumps({"method": m, "task": t, "seed": s, "return": v}) for (m, t, s), v in rerun.items()]
+    (tmp_path / "rerun.jsonl").write_text("\n".join(rows))
+    for other in (wide, tmp_path / "rerun.jsonl"):
+        same = judge_tables(recorded, other, returns=(0, 1000))
+        assert same.decision is Decision.PASS
+        assert [cell.upper for cell in same.verdict.cells] == [cell.upper for cell in verdict.verdict.cells]
+
+
+def test_the_planted_collapse_fails_and_a_single_collapsed_run_never_passes(recorded, tmp_path):
+    collapsed = {run: 0.3 * v if run[:2] == ("sac", "walk") else v for run, v in values(100).items()}
+    verdict = judge_tables(recorded, table(tmp_path / "a.csv", collapsed))
+    assert (verdict.decision, verdict.exit_code) == (Decision.FAIL, 1)
+    assert "sac/walk" in verdict.reason
+    single = values(100) | {("sac", "walk", 3): 0.0}
+    assert judge_tables(recorded, table(tmp_path / "b.csv", single)).decision is not Decision.PASS
+
+
+def test_means_and_spreads_are_judged_like_the_values_they_are_of(recorded, tmp_path):
+    rerun = values(100)
+    plain = judge_tables(recorded, table(tmp_path / "rerun.csv", rerun))
+    lines = ["| Task | sac | ppo |", "|---|---|---|"]
+    rows = []
+    for task in TASKS:
+        cells = []
+        for method in METHODS:
+            moments = sample([rerun[method, task, seed] for seed in SEEDS])
+            cells.append(f"{moments.mean!r} ± {moments.sd!r} (n=5)")
+            rows.append((method, task, moments.mean, moments.sd / math.sqrt(5), 5))
+        lines.append(f"| {task} | {' | '.join(cells)} |")
+    (tmp_path / "summary.md").write_text("\n".join(lines))
+    errors = write(tmp_path / "errors.csv", rows, "method,task,mean,stderr,n")
+    for side in (tmp_path / "summary.md", errors):
+        verdict = judge_tables(recorded, side)
+        assert [cell.upper for cell in verdict.verdict.cells] == pytest.approx([c.upper for c in plain.verdict.cells])
+        assert any("collapsed run" in note for note in verdict.verdict.notes)
+
+
+def test_a_spread_that_says_of_how_many_seeds_is_needed(recorded, tmp_path):
+    rows = [(method, task, 500, 20) for method in METHODS for task in TASKS]
+    side = write(tmp_path / "means.csv", rows, "method,task,mean,std")
+    with pytest.raises(ManifestError, match="--n 5"):
+        judge_tables(recorded, side)
+    assert judge_tables(recorded, side, seeds=5).decision is Decision.FAIL
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 5, 12])
+def test_stand_ins_have_the_stated_moments(count):
+    moments = sample(stand_ins(10.0, 3.0, count))
+    assert (moments.count, moments.mean, moments.sd) == (count, pytest.approx(10), pytest.approx(3))
+
+
+def test_public_curves_a_file_a_task_are_read_at_their_last_step(tmp_path):
+    for side, draw in (("recorded", 6), ("rerun", 100)):
+        for (method, task, seed), value in values(draw).items():
+            path = tmp_path / side / method / f"{task}.csv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            text = path.read_text() if path.exists() else "step,reward,seed\n"
+            path.write_text(text + f"0,1.5,{seed}\n500000,{value},{seed}\n")
+    verdict = judge_tables(tmp_path / "recorded", tmp_path / "rerun")
+    assert verdict.decision is Decision.PASS
+    assert {(cell.config, cell.task, len(cell.reproduced)) for cell in verdict.verdict.cells} == {
+        (method, task, 5) for method in METHODS for task in TASKS
+    }
+    assert any(
+        "80 rows with steps the last of each of 40 runs counts: step 500,000" in n for n in verdict.verdict.notes
+    )
+
+
+def test_one_row_a_run_with_many_columns_is_read_and_columns_can_be_told(tmp_path):
+    columns = "exp_name,task,general.seed,train/reward,eval/reward,runtime"
+    rows = [(m, t, s, 0.1, v, 3600) for (m, t, s), v in values(6).items()]
+    recorded = write(tmp_path / "recorded.csv", rows, columns)
+    with pytest.raises(UnknownName, match=r"unknown column 'general\.sed'; did you mean 'general\.seed'"):
+        judge_tables(recorded, recorded, columns={"seed": "general.sed"})
+    rerun = write(tmp_path / "rerun.csv", [(m, t, s, 0.1, v, 60) for (m, t, s), v in values(100).items()], columns)
+    verdict = judge_tables(recorded, rerun, columns={"seed": "general.seed"})
+    assert verdict.decision is Decision.PASS
+    assert all(len(cell.reproduced) == 5 for cell in verdict.verdict.cells)
+    side = read_side(recorded, {"seed": "general.seed"})
+    assert (len(side.costs), side.cost_unit) == (40, "runtime")
+
+
+def test_exports_of_trackers_are_read(tmp_path):
+    for side, draw in (("recorded", 6), ("rerun", 100)):
+        runs = {f"sac/{task}/seed_{seed}": v for (m, task, seed), v in values(draw).items() if m == "sac"}
+        heading = ",".join(["Step", *(f"{run} - eval/reward,{run} - eval/reward__MIN" for run in runs)])
+        rows = [",".join([str(step), *(f"{value if step else 1.0},0" for value in runs.values())]) for step in (0, 100)]
+        (tmp_path / f"{side}.csv").write_text("\n".join([heading, *rows]))
+        for (method, task, seed), value in values(draw).items():
+            path = tmp_path / side / f"{method}/{task}/run-seed_{seed}-tag-eval_return.csv"
+            write(path, [(1.7e9, 0, 1.0), (1.7e9, 100, value)], "Wall time,Step,Value")
+    curves = judge_tables(tmp_path / "recorded.csv", tmp_path / "rerun.csv")
+    assert [(cell.config, cell.task) for cell in curves.verdict.cells] == [("sac", task) for task in TASKS]
+    scalars = judge_tables(tmp_path / "recorded", tmp_path / "rerun")
+    assert len(scalars.verdict.cells) == 8
+    assert {curves.decision, scalars.decision} == {Decision.PASS}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("sac/hop/seed-3", RunName("sac", "hop", 3)),
+        ("hop.csv", RunName("", "hop", None)),
+        ("sac/hop.csv", RunName("sac", "hop", None)),
+        ("HalfCheetah-v4__ppo__1__1700000000", RunName("ppo", "HalfCheetah-v4", 1)),
+        ("run-hop_seed2-tag-eval_return.csv", RunName("", "hop", 2)),
+        ("hop-7", RunName("", "hop", 7)),
+    ],
+)
+def test_names_of_runs_are_taken_apart(name, expected):
+    assert run_name(name) == expected
+
+
+@pytest.mark.parametrize("cell", ["nan", "inf", "-inf", "CUDA OOM", "~0.5", "902 (12"])
+def test_a_row_that_is_not_read_never_lets_a_rerun_pass(recorded, tmp_path, cell):
+    rows = [(*run, value) for run, value in values(100).items()]
+    rows[3] = (*rows[3][:3], cell)
+    verdict = judge_tables(recorded, write(tmp_path / "rerun.csv", rows))
+    assert (verdict.decision, verdict.exit_code) == (Decision.INCONCLUSIVE, 4)
+    assert [remark.where for remark in verdict.remarks] == ["rerun.csv, line 5"]
+    assert "rerun.csv, line 5" in verdict.reason
+
+
+def test_rows_that_stand_twice_are_findings_and_two_values_of_a_run_are_invalid(recorded, tmp_path):
+    rows = [(*run, value) for run, value in values(100).items()]
+    once_more = judge_tables(recorded, write(tmp_path / "a.csv", [*rows, rows[0]]))
+    assert (once_more.decision, [str(remark) for remark in once_more.remarks]) == (
+        Decision.PASS,
+        ["a.csv, line 42: the row once more; a.csv line 2 has the same value"],
+    )
+    other = judge_tables(recorded, write(tmp_path / "b.csv", [*rows, (*rows[0][:3], 1.0)]))
+    assert (other.decision, other.exit_code) == (Decision.INVALID, 5)
+    assert "b.csv line 42" in other.reason
+
+
+def test_missing_cells_are_open_and_others_are_named(recorded, tmp_path):
+    part = {run: value for run, value in values(100).items() if run[1] != "swim"}
+    part |= {("td3", "hop", 1): 5.0}
+    verdict = judge_tables(recorded, table(tmp_path / "part.csv", part))
+    assert verdict.decision is Decision.INCONCLUSIVE
+    assert "not in the rerun: sac on swim, ppo on swim" in verdict.reason
+    assert "not in the record and not judged: td3 on hop" in verdict.verdict.notes
+    with pytest.raises(UsageError, match="no method on a task in common"):
+        judge_tables(recorded, table(tmp_path / "other.csv", {("td3", "hop", 1): 5.0}))
+
+
+def test_unequal_and_single_seeds_and_no_spread_are_judged(tmp_path):
+    recorded = write(tmp_path / "recorded.csv", [("a", "t", s, 100.0) for s in range(6)], "method,task,seed,reward")
+    single = write(tmp_path / "single.csv", [("a", "t", 9, 100.5)], "method,task,seed,reward")
+    assert judge_tables(recorded, single).decision is Decision.PASS
+    far = write(tmp_path / "far.csv", [("a", "t", 9, 150.0)], "method,task,seed,reward")
+    assert judge_tables(recorded, far).decision is Decision.FAIL
+    assert judge_tables(single, far).decision is Decision.INCONCLUSIVE
+
+
+def test_values_of_any_size_and_direction_are_judged(tmp_path):
+    def side(name, factor):
+        rows = [(m, "val", s, factor * v * (1 + s / 500)) for m, v in (("a", 0.021), ("b", 0.034)) for s in (1, 2, 3)]
+        return write(tmp_path / name, rows, "model,dataset,seed,loss")
+
+    verdict = judge_tables(
+        side("x.csv", 1), side("y.csv", 1.0001), columns={"task": "dataset", "value": "loss"}, lower_is_better=True
+    )
+    assert verdict.decision is Decision.PASS
+    [claim] = verdict.verdict.claims
+    assert (claim.claim.better, claim.claim.worse, claim.status.value) == ("a", "b", "ESTABLISHED")
+    assert any("2% of the mean size" in note for note in verdict.verdict.notes)
+
+
+def test_a_range_bounds_values_and_sets_the_floor(recorded, tmp_path):
+    outside = table(tmp_path / "outside.csv", values(100) | {("sac", "hop", 1): 1001.0})
+    assert judge_tables(recorded, outside, returns=(0, 1000)).decision is Decision.INVALID
+    rules, words = rules_for(read_side(recorded), (0, 1000), None, None)
+    assert (rules.floor, words[:42]) == (20.0, "floor: a shift of 20 matters to nobody (2%")
+    with pytest.raises(UsageError, match="the lower first"):
+        judge_tables(recorded, outside, returns=(1000, 0))
+    with pytest.raises(UsageError, match="0 or more"):
+        judge_tables(recorded, outside, floor=-1)
+
+
+def test_a_table_without_a_value_says_what_it_has(tmp_path):
+    side = write(tmp_path / "x.csv", [("a", 1, 5)], "agent,seed,rewad")
+    with pytest.raises(ManifestError) as raised:
+        judge_tables(side, side)
+    assert "columns agent, seed, rewad; nearest to a reward: 'rewad'" in str(raised.value)
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_side(tmp_path / "gone.csv")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="holds no table"):
+        read_side(tmp_path / "empty")
+
+
+def test_a_plan_says_what_seeds_show_and_cost(tmp_path):
+    rows = [("a", "t", seed, value, 2.0) for seed, value in enumerate((80, 90, 100, 110, 120))]
+    record = read_side(write(tmp_path / "x.csv", rows, "method,task,seed,reward,hours"))
+    rules, _ = rules_for(record, None, None, None)
+    plan = plan_rerun(record, rules, shift=50, seeds=(1, 5, 50))
+    [cell] = plan.cells
+    assert [one.power for one in cell.shown] == sorted(one.power for one in cell.shown)
+    assert [one.smallest for one in cell.shown] == sorted((one.smallest for one in cell.shown), reverse=True)
+    assert plan.seeds == cell.needed
+    assert f"{plan.seeds} runs, show it in every cell; about {2 * plan.seeds} hours" in plan.summary
+    with pytest.raises(UsageError, match="not above the floor"):
+        plan_rerun(record, rules, shift=1)
+
+
+def test_the_planned_power_is_the_power_there_is():
+    """Simulated by the judge itself: five recorded seeds, the seeds that were planned, and the planned shift."""
+    from rephase.judging import judge_cells
+    from rephase.judging.planning import _power
+    from rephase.manifest.rules import VerdictRules
+
+    draw = random.Random(4)
+    rules = VerdictRules(floor=5.0)
+    failed = 0
+    for _ in range(400):
+        sides = [[draw.gauss(mean, 20) for _ in range(5)] for mean in (500, 550)]
+        [cell] = judge_cells({("a", "t"): sides[0]}, {("a", "t"): sides[1]}, rules)
+        failed += cell.decision is Decision.FAIL
+    assert failed / 400 == pytest.approx(_power(5, 5, 20, 50, rules.alpha / 2, 5.0), abs=0.06)
