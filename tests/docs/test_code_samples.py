@@ -31,6 +31,7 @@ from rephase.reproduction.phases import open_phase
 NOT_CODE = {
     "CONTRIBUTING.md": "the floors of the code, which tests/architecture and import-linter hold",
     "docs/explanation/verdicts.md": "formulas, which tests/unit/judging checks",
+    "docs/how-to/judge-any-table.md": "tables, which tests/docs/test_any_table_page.py judges",
     "docs/how-to/run-on-a-cluster.md": "a listing of folders",
     "src/rephase/reproduction/storing.py": "a listing of folders",
     "src/rephase/reproduction/submissions.py": "a listing of folders",
@@ -48,7 +49,9 @@ RUN_ELSEWHERE = {
     "fetch": "tests/unit/cli/test_fetch.py",
     "image": "tests/unit/runtime/test_apptainer.py",
     "import-dataset": "tests/unit/reproduction/test_datasets.py",
+    "judge": "tests/functional/test_judging_foreign_tables.py",
     "log": "tests/functional/test_phase_by_command.py",
+    "plan": "tests/functional/test_judging_foreign_tables.py",
     "record": "tests/functional/test_phase_by_command.py",
     "render": "tests/unit/cli/test_render.py",
     "report": "tests/unit/cli/test_report_command.py",

@@ -135,7 +135,7 @@ def read_side(
         raise UsageError(f"cannot be read ({reason})", where=str(side), remedy="check the path") from error
     if not files:
         raise UsageError("holds no table", where=str(side), remedy=f"expected files ending in {', '.join(SUFFIXES)}")
-    return side_of(str(side), files, columns, seeds)
+    return side_of(str(side), files, columns, seeds, is_folder=path.is_dir())
 
 
 def rules_for(

@@ -65,7 +65,12 @@ class _Value:
 
 
 def side_of(
-    name: str, files: Mapping[str, bytes], told: Mapping[str, str] | None = None, seeds: int | None = None
+    name: str,
+    files: Mapping[str, bytes],
+    told: Mapping[str, str] | None = None,
+    seeds: int | None = None,
+    *,
+    is_folder: bool = False,
 ) -> Side:
     """Read one side.
 
@@ -74,6 +79,7 @@ def side_of(
         files: Content of each file, by its name below the side's folder.
         told: Names of columns, by ``method``, ``task``, ``seed`` and ``value``, where the usual names do not do.
         seeds: Number of seeds of means that do not say how many they are of.
+        is_folder: Whether names of files say what they are of, where no column does.
 
     Raises:
         ManifestError: There is no value in it; says what was found and expected.
@@ -90,7 +96,7 @@ def side_of(
     for file, table in tables:
         found = entries_of(table, told)
         remarks += [evolve(remark, file=file) for remark in found.remarks]
-        named = [_named(_Value(entry, file), table, len(files) > 1) for entry in found.entries]
+        named = [_named(_Value(entry, file), table, is_folder) for entry in found.entries]
         if not found.entries:
             remarks.append(_nothing_in(file, table))
         elif (words := _taken(table, found.columns)) not in notes:
