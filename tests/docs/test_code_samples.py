@@ -45,6 +45,7 @@ RUN_ELSEWHERE = {
     "check": "tests/functional/test_phase_by_command.py",
     "compare": "tests/unit/reproduction/test_comparing.py",
     "effects": "tests/unit/judging/test_effects.py",
+    "evaluate": "tests/functional/test_phase_by_command.py",
     "export": "tests/unit/reproduction/test_exporting.py",
     "fetch": "tests/unit/cli/test_fetch.py",
     "image": "tests/unit/runtime/test_apptainer.py",

@@ -20,10 +20,12 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose phase is complete and recorded."""
+    """A project whose phase is complete, and recorded from another execution of it, with more seeds."""
     folder = make_project(tmp_path_factory.mktemp("project"))
+    reference = ["phase3", "--project", str(folder), "--runs", str(folder / "reference")]
+    assert main(["run", *reference, "--reference", "--jobs", "1"]) == 0
+    assert main(["record", *reference]) == 0
     assert main(["run", "phase3", "--project", str(folder), "--jobs", "1"]) == 0
-    assert main(["record", "phase3", "--project", str(folder)]) == 0
     return folder
 
 
@@ -66,7 +68,7 @@ def test_the_run_names_its_scale_and_what_it_is_not(project: Path, capsys: pytes
     assert first == "phase3 at the embedded scale: not the 48M world model but a tiny random one"
 
 
-def test_a_phase_judged_against_itself_is_exact(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_rerun_of_a_part_of_the_recorded_seeds_is_exact(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words(project, "check")) == 0
     text = capsys.readouterr().out
     assert main(words(project, "check", "--json")) == 0
@@ -77,7 +79,35 @@ def test_a_phase_judged_against_itself_is_exact(project: Path, capsys: pytest.Ca
     assert len(data["outcomes"]) == 8
     for row in data["outcomes"]:
         assert row["Reward"] in text
-    assert text.rstrip().splitlines()[-1].startswith("EXACT: phase3 at the embedded scale")
+    assert "EXACT: phase3 at the embedded scale: all " in text
+    assert max(map(len, text.splitlines())) <= 80
+    recorded = json.loads((project / "reproductions/phase3/embedded.recorded.json").read_text())
+    assert len(recorded["outcomes"]) == 16
+    assert {"torch", "mujoco"} <= set(recorded["provenance"]["software"])
+
+
+def test_the_runs_a_record_was_made_from_are_nothing_to_judge(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words(project, "check", "--runs", str(project / "reference"))) == 3
+    assert "NOTHING TO JUDGE YET" in capsys.readouterr().out
+
+
+def test_kept_policies_play_new_episodes(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    chosen = ["--config", "baseline", "--task", "cheetah-run"]
+    assert main(words(project, "evaluate", "--episodes", "3", *chosen, "--json")) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert [(run["config"], run["task"], run["seed"]) for run in data["runs"]] == [
+        ("baseline", "cheetah-run", 1),
+        ("baseline", "cheetah-run", 2),
+    ]
+    assert all(len(run["after"]) == 3 and len(run["before"]) == 1 for run in data["runs"])
+    assert len(data["cells"]) == 1
+    assert main(words(project, "evaluate", "--episodes", "3", *chosen, "--json")) == 0
+    assert json.loads(capsys.readouterr().out) == data
+    assert main(words(project, "evaluate", "--episodes", "1")) == 2
+    assert main(words(project, "evaluate", "--runs", str(project / "nowhere"))) == 3
+    assert "no run of it is complete" in capsys.readouterr().err
 
 
 def test_log_and_status_tell_the_same(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,7 +131,7 @@ def test_one_index_of_the_array_uses_the_same_folder(
     together = next(project.glob("runs/**/flowpolicy/cheetah-run/seed-2/record.json"))
     assert alone.relative_to(tmp_path) == together.relative_to(project / "runs")
     assert read_record(alone).grouped_with == ("flowpolicy/cheetah-run/seed-2",)
-    assert main(words(project, "check", "--runs", str(tmp_path))) == 5
+    assert main(words(project, "check", "--runs", str(tmp_path))) == 3
     assert "1 of 8 runs are complete" in capsys.readouterr().out
 
 
@@ -126,7 +156,9 @@ def test_a_swapped_policy_file_is_a_breach(project: Path, capsys: pytest.Capture
     finally:
         policy.write_bytes(whole)
 
-    assert "its policy file is missing or is not the one that was evaluated" in capsys.readouterr().out
+    assert "its policy file is missing or is not the one that was evaluated" in " ".join(
+        capsys.readouterr().out.split()
+    )
 
 
 @pytest.mark.slow

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from typing import TYPE_CHECKING
 
 from rephase.cli.options import add_expectation, add_phase, phase_of, store_of
 from rephase.cli.rendering import emit, table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rephase.judging import PhaseVerdict
     from rephase.manifest import Phase
 
 __all__ = ["configure", "run"]
+
+_COLUMNS = 80
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -48,16 +53,24 @@ def run(arguments: argparse.Namespace) -> int:
         "outcomes": [dict(zip(OUTCOME_COLUMNS, row, strict=True)) for row in rows],
         "summary": [dict(zip(columns, row, strict=True)) for row in summary],
     }
-    blocks = [
-        about,
-        table(OUTCOME_COLUMNS, rows, numbers=(2, 3, 4)),
-        table(columns, summary),
-        verdict_text(verdict, titles(phase)),
-    ]
+    blocks = [textwrap.fill(about, _COLUMNS, break_on_hyphens=False)]
+    if rows:
+        blocks += [table(OUTCOME_COLUMNS, rows, numbers=(2, 3, 4)), _summary(columns, summary)]
+    blocks.append(verdict_text(verdict, titles(phase)))
     if arguments.extend:
         blocks.append(_extension(verdict, phase))
     emit(arguments, data, "\n\n".join(blocks))
     return verdict.exit_code
+
+
+def _summary(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """The summary as one row a task or, where that is too wide, one row a config."""
+    wide = table(columns, rows)
+    if max(map(len, wide.splitlines())) <= _COLUMNS:
+        return wide
+    configs = columns[1:-1]
+    long = [[row[0], config, cell, row[-1]] for row in rows for config, cell in zip(configs, row[1:-1], strict=True)]
+    return table([columns[0], "Config", "Mean", columns[-1]], long)
 
 
 def _extension(verdict: PhaseVerdict, phase: Phase) -> str:

@@ -64,6 +64,13 @@ COMMANDS: tuple[Command, ...] = (
         "rephase report phase3",
     ),
     Command(
+        "evaluate",
+        "rephase.cli.evaluate",
+        "Play new episodes with kept policies, beside the protocol's.",
+        _REPRODUCE,
+        "rephase evaluate phase3 --episodes 100",
+    ),
+    Command(
         "record",
         "rephase.cli.record",
         "Turn completed runs into recorded outcomes.",

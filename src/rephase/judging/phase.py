@@ -210,7 +210,7 @@ def _noisy(cells: Sequence[CellVerdict]) -> list[str]:
     ]
     if not named:
         return []
-    remedy = "their spread is luck, and more episodes would tell"
+    remedy = "their spread is luck, and 'rephase evaluate' plays more episodes"
     return [f"seeds spread less than their episodes alone would make them: {', '.join(named)}; {remedy}"]
 
 

@@ -20,6 +20,7 @@ from rephase.judging.tables import titles
 from rephase.manifest import Phase, Run
 from rephase.manifest.outcomes import RecordedOutcomes, read_outcomes
 from rephase.manifest.record import Record
+from rephase.report.answers import answer_of
 from rephase.reproduction.checking import check_phase, recorded_outcomes
 from rephase.reproduction.storing import Store
 
@@ -113,6 +114,11 @@ class Report:
         return _HEADLINES[self.verdict.decision].format(phase=self.name)
 
     @property
+    def answer(self) -> str:
+        """What the reproduced runs answer to the phase's question, in one sentence."""
+        return answer_of(self.phase, self.records)
+
+    @property
     def rerun(self) -> tuple[str, ...]:
         """Commands that make this again, in order."""
         phase, scale = self.phase.manifest.phase, self.phase.manifest.scale
@@ -130,6 +136,7 @@ class Report:
             "title": manifest.title,
             "question": manifest.question,
             "about": self.about,
+            "answer": self.answer,
             "headline": self.headline,
             "manifest_digest": self.phase.digest,
             "verdict": self.verdict.to_json(),

@@ -12,11 +12,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rephase.errors import CannotRunHere
+from rephase.judging import SUITE_RETURNS
 
 if TYPE_CHECKING:
     from rephase.report.content import Report
 
-__all__ = ["COLOURS", "cells_figure", "curves_figure", "noise_figure"]
+__all__ = ["COLOURS", "cells_figure", "curves_figure", "losses_figure", "loss_names", "noise_figure"]
 
 COLOURS = {
     "ink": "#010101",
@@ -67,6 +68,7 @@ def cells_figure(report: Report, task: str) -> str:
             colour, marker = _of(report, cell.config)
             low, high = cell.band
             if low == low:  # NaN where there is no band
+                low, high = max(low, SUITE_RETURNS[0]), min(high, SUITE_RETURNS[1])
                 axes.barh(row, high - low, left=low, height=0.62, color=COLOURS["band"], zorder=1)
             hollow = {"markerfacecolor": "none", "markeredgecolor": colour, "markersize": 7, "linestyle": ""}
             axes.plot(cell.recorded, [row + 0.13] * len(cell.recorded), marker, zorder=3, **hollow)
@@ -129,6 +131,44 @@ def curves_figure(report: Report, task: str) -> str:
 
     words = f"Learning curves on {task}, one line for each of {len(records)} runs"
     return _svg(f"curves-{task}", words, draw, height=_INCHES[1] + 0.2 * (rows - 1))
+
+
+def loss_names(report: Report) -> list[str]:
+    """Return the losses that any record has, by name."""
+    return sorted({name for record in report.records for name in record.metrics if name.endswith("loss")})
+
+
+def losses_figure(report: Report, name: str) -> str:
+    """Draw one loss of every run over the epochs, all points the records have.
+
+    Args:
+        report: What to draw from.
+        name: Name of the loss, such as ``actor_loss``.
+
+    Returns:
+        An ``svg`` element; empty where no record has it.
+    """
+    records = [record for record in report.records if record.metrics.get(name) and record.metrics.get("epoch")]
+    if not records:
+        return ""
+
+    def draw(figure: Any, axes: Any) -> None:
+        named: set[str] = set()
+        for record in records:
+            colour, _ = _of(report, record.config)
+            label = report.names.get(record.config, record.config)
+            line = _DASHES[_rank(report, record.config)]
+            shown = "_" if label in named else label
+            axes.plot(
+                record.metrics["epoch"], record.metrics[name], linestyle=line, color=colour, alpha=0.6, label=shown
+            )
+            named.add(label)
+        axes.set_xlabel("epoch")
+        axes.set_title(name.replace("_", " "), pad=18)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderaxespad=0, fontsize=8.5)
+
+    words = f"{name.replace('_', ' ')} over the epochs, one line for each of {len(records)} runs"
+    return _svg(f"loss-{name}", words, draw)
 
 
 def noise_figure(report: Report) -> str:

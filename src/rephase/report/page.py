@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Sequence
 
-from rephase.report.content import Report
-from rephase.report.figures import cells_figure, curves_figure, noise_figure, series_names
+from rephase.report.content import Fact, Report
+from rephase.report.figures import cells_figure, curves_figure, loss_names, losses_figure, noise_figure, series_names
 from rephase.report.style import STYLE
 from rephase.report.words import claim_words, moments, number, percent_words
 
@@ -60,8 +61,10 @@ def html_page(report: Report) -> str:
 <body>
 <header>
 <p class="quiet">rephase report: {_text(report.phase.manifest.title)}</p>
-<h1>{_text(report.headline)}</h1>
-<p class="quiet">{_text(report.phase.manifest.question)} {_text(report.about)}</p>
+<p class="quiet">{_text(report.phase.manifest.question)}</p>
+<h1>{_text(report.answer)}</h1>
+<p>{_text(report.headline)}</p>
+<p class="quiet">{_text(report.about)}</p>
 <nav aria-label="sections">{links}</nav>
 </header>
 <main>
@@ -228,10 +231,14 @@ def _ablation(report: Report) -> str:
 
 def _curves(report: Report) -> str:
     drawings = [curves_figure(report, task) for task in report.phase.manifest.tasks]
-    if not any(drawings):
-        return ""
-    note = '<p class="quiet">One line for each seed: mean return of every evaluation during training.</p>'
-    return _figures(drawings) + note
+    losses = [losses_figure(report, name) for name in loss_names(report)]
+    parts = []
+    if any(drawings):
+        note = '<p class="quiet">One line for each seed: mean return of every evaluation during training.</p>'
+        parts.append(_figures(drawings) + note)
+    if any(losses):
+        parts.append(_figures(losses) + '<p class="quiet">Losses as trained, one line for each run.</p>')
+    return "".join(parts)
 
 
 def _noise(report: Report) -> str:
@@ -290,23 +297,51 @@ def _integrity(report: Report) -> str:
         parts.append("<p>Every declared run is there once and is what the manifest and lock pin.</p>")
     if notes:
         parts.append("<ul>" + "".join(f"<li>Note: {_text(note)}</li>" for note in notes) + "</ul>")
-    replay = report.verdict.replay
+    return "".join([*parts, _replay(report)])
+
+
+def _replay(report: Report) -> str:
+    """Whether the bits are the recorded ones and, where they are not, what may be the reason."""
+    replay, origins = report.verdict.replay, report.verdict.origins
+    parts = []
     if replay is None:
         parts.append('<p class="quiet">No rolling digests were compared.</p>')
     elif replay.is_exact:
-        parts.append(f"<p>All {replay.compared} rolling digests are equal.</p>")
+        parts.append(f"<p>All {replay.compared} digests and all returns are equal, to the bit.</p>")
     else:
         items = "".join(
             f"<li>{_text(one.run)}: first at step {one.step}, {_text(one.quantity)}: {_text(one.problem)}</li>"
             for one in replay.divergences
         )
-        parts.append(f"<p>Not bit-identical:</p><ul>{items}</ul>")
+        count = f"{len(replay.divergences)} runs are not bit-identical to the recorded ones"
+        parts.append(f"<details><summary>{count}: where each first differs</summary><ul>{items}</ul></details>")
+        if not origins:
+            parts.append("<p>Neither side names a machine or version that the other has not.</p>")
+    if origins:
+        rows = [[_text(one.name), _text(one.recorded), _text(one.reproduced)] for one in origins]
+        parts.append("<p>Made with other machines or versions, which is why bits may differ:</p>")
+        parts.append(_table(["What", "Recorded with", "Here"], rows, " ww"))
     return "".join(parts)
 
 
 def _provenance(report: Report) -> str:
+    folded = [fact for fact in report.facts if _is_digest(fact.values[0][0])]
+    shown = [fact for fact in report.facts if fact not in folded]
+    digest = f'<p>Manifest <code class="digest">{_text(report.phase.digest)}</code></p>'
+    columns = ["What", "As recorded"]
+    parts = [_table(columns, _facts(report, shown), " d")] if shown else []
+    table = _table(columns, _facts(report, folded), " d") if folded else ""
+    parts.append(f"<details><summary>Digests</summary>{digest}{table}</details>")
+    return "".join(parts)
+
+
+def _is_digest(value: str) -> bool:
+    return re.search(r"[0-9a-f]{32}", value) is not None
+
+
+def _facts(report: Report, facts: Sequence[Fact]) -> list[list[str]]:
     total = len(report.records)
-    rows = [
+    return [
         [
             _text(fact.name),
             "<br>".join(
@@ -315,10 +350,8 @@ def _provenance(report: Report) -> str:
             )
             + (f"<br>and {len(fact.values) - 6} more" if len(fact.values) > 6 else ""),
         ]
-        for fact in report.facts
+        for fact in facts
     ]
-    digest = f'<p>Manifest <code class="digest">{_text(report.phase.digest)}</code></p>'
-    return digest + (_table(["What", "As recorded"], rows, " d") if rows else "")
 
 
 def _rerun(report: Report) -> str:

@@ -18,7 +18,8 @@ def markdown_page(report: Report) -> str:
     """
     verdict = report.verdict
     blocks = [
-        f"## {report.headline}",
+        f"## {_text(report.answer)}",
+        _text(report.headline),
         f"**{verdict.decision}**: {_text(verdict.reason)}",
         f"{_text(report.phase.manifest.title)}. {_text(report.about)}",
     ]

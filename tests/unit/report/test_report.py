@@ -5,10 +5,11 @@ from html.parser import HTMLParser
 import pytest
 from attrs import evolve
 
-from rephase.judging import replay_of
+from rephase.judging import Divergence, Origin, Replay, replay_of
 from rephase.judging.ablating import Ablation, Switch
 from rephase.manifest.algorithm import Variant
 from rephase.report import gather, html_page, markdown_page
+from rephase.report.figures import cells_figure, losses_figure
 
 VOID = {"meta", "link", "br", "input", "img", "hr"}
 
@@ -74,7 +75,8 @@ def page(text):
 
 def test_the_headline_is_the_verdict_in_words(report, text):
     assert report.headline == "phase3 at the logged scale came back."
-    assert f"<h1>{report.headline}</h1>" in text
+    assert f"<p>{report.headline}</p>" in text
+    assert text.index(report.phase.manifest.question) < text.index(f"<h1>{report.answer}</h1>")
     assert report.missing == ()
 
 
@@ -132,7 +134,9 @@ def test_the_audit_says_what_the_audit_finds(report, page):
 
 def test_markdown_carries_the_same_verdict(report):
     markdown = markdown_page(report)
-    assert markdown.startswith("## phase3 at the logged scale came back.\n\n**PASS**: no shift shown in 6 cells")
+    assert markdown.startswith(
+        f"## {report.answer}\n\nphase3 at the logged scale came back.\n\n**PASS**: no shift shown"
+    )
     for cell in report.verdict.cells:
         assert f"{cell.reproduced_mean:.2f} ± {cell.reproduced_sd:.2f} (n=3)" in markdown
     assert "rephase check phase3 --scale logged" in markdown
@@ -200,3 +204,38 @@ def test_an_ablation_is_told_on_the_page_and_in_the_pull_request(report):
     assert "### Which defect is responsible\n\nreward_loss alone is responsible" in markdown_page(told)
     assert report.ablation is None
     assert "ablation" not in Page(html_page(report)).tables
+
+
+def test_the_first_line_answers_the_question_only_as_far_as_it_is_shown(report, make_store):
+    assert report.answer == "No config is shown to return more than another in any of 3 tasks by 3 seeds each."
+    records = [evolve(one, reward=one.reward / 2) if one.config == "flowpolicy" else one for one in report.records]
+    answer = evolve(report, records=tuple(records)).answer
+    assert answer.startswith("Shown by 3 seeds each: baseline returns 49")
+    assert "more than flow policy on reacher-easy" in answer
+    assert gather(make_store(0)).answer == "There is no answer yet: no run is complete."
+    assert json.loads(json.dumps(report.to_json()))["answer"] == report.answer
+
+
+def test_hashes_are_folded_and_reasons_for_other_bits_are_not(report):
+    origin = Origin(name="mujoco", recorded="3.17.0", reproduced="3.16.0")
+    replay = Replay(compared=3, divergences=(Divergence(run="a/b/seed-1", step=1, quantity="policy", problem="x"),))
+    text = html_page(evolve(report, verdict=evolve(report.verdict, replay=replay, origins=(origin,))))
+    open_text = re.sub(r"<details>.*?</details>", "", text.split('<script type="application/json"')[0], flags=re.DOTALL)
+    assert not re.search(r"[0-9a-f]{40}", open_text)
+    assert "3.16.0" in open_text
+    assert "a/b/seed-1" not in open_text
+
+
+def test_bands_end_at_the_range_of_returns_and_losses_have_all_their_points(report):
+    cells = tuple(evolve(cell, band=(-500.0, 2500.0)) for cell in report.verdict.cells)
+    drawn = cells_figure(evolve(report, verdict=evolve(report.verdict, cells=cells)), "walker-stand")
+    ticks = [float(found.replace("\u2212", "-")) for found in re.findall(">([\u2212\\d]+)</text>", drawn)]
+    assert ticks
+    assert min(ticks) >= -200
+    assert max(ticks) <= 1200
+    metrics = {"epoch": tuple(map(float, range(1, 41))), "actor_loss": tuple(map(float, range(40)))}
+    records = tuple(evolve(one, metrics=metrics) for one in report.records[:1])
+    figure = losses_figure(evolve(report, records=records), "actor_loss")
+    path = max(re.findall(r'd="([^"]*)"', figure), key=len)
+    assert path.count("L") >= 20
+    assert losses_figure(report, "actor_loss") == ""
