@@ -62,10 +62,16 @@ def test_a_derived_phase_differs_in_what_was_named_and_in_nothing_else(
     derived = (project / "reproductions/mine/embedded.toml").read_text().splitlines()
     added = [line for line in derived if line.strip() and line not in source]
     gone = [line for line in source if line.strip() and line not in derived]
+    what = 'phase3 with policy.integrator.part = \\"rk4\\", policy.settings.substeps = 1'
+    tail = what.replace(" with", " as it stands, but with")
     assert added == [
+        "# Written by: rephase derive phase3 mine --config flowpolicy --set policy.integrator.part=rk4 "
+        "--set policy.settings.substeps=1",
         'phase = "mine"',
-        'title = "phase3 with policy.integrator.part = \\"rk4\\", policy.settings.substeps = 1"',
+        f'title = "{what}"',
+        f'not_this = "not {tail}; not the 48M world model but a tiny random one"',
         'recorded = "../phase3/embedded.recorded.json"',
+        f'question = "What becomes of {what}?"',
         "[configs.flowpolicy.overrides]",
         '"policy.integrator.part" = "rk4"',
         '"policy.settings.substeps" = 1',
@@ -73,6 +79,7 @@ def test_a_derived_phase_differs_in_what_was_named_and_in_nothing_else(
     assert gone == [
         'phase = "phase3"',
         'title = "a miniature"',
+        'not_this = "not the 48M world model but a tiny random one"',
         'recorded = "embedded.recorded.json"',
         "[configs.baseline]",
         'file = "../configs/baseline.toml"',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
 from rephase.cli.rendering import emit
@@ -27,7 +28,9 @@ def run(arguments: argparse.Namespace) -> int:
     """
     written = write_plugin(arguments.name, Kind(arguments.kind), arguments.into)
     folder = next(path.parent for path in written if path.name == "pyproject.toml")
-    lines = [f"wrote {len(written)} files in {folder}", "next:", f"  pip install {folder}[test]"]
-    lines += [f"  python -m pytest {folder}/tests", f"  rephase plugins --kind {arguments.kind}"]
+    # pip takes a bare name for a distribution's, and a shell takes brackets for a pattern.
+    place = str(folder) if folder.is_absolute() else f"./{folder}"
+    lines = [f"wrote {len(written)} files in {folder}", "next:", f"  pip install '{place}[test]'"]
+    lines += [f"  python -m pytest {shlex.quote(f'{folder}/tests')}", f"  rephase plugins --kind {arguments.kind}"]
     emit(arguments, {"folder": str(folder), "files": [str(path) for path in written]}, "\n".join(lines))
     return 0

@@ -20,7 +20,7 @@ from rephase.manifest.phase import Phase
 from rephase.manifest.reading import read_toml, structure
 from rephase.manifest.schema import PENDING, Config, Manifest, Resources, Scale
 
-__all__ = ["displayed", "read_phase", "unknown_name"]
+__all__ = ["displayed", "overridden", "read_phase", "unknown_name"]
 
 
 def displayed(path: Path) -> str:
@@ -31,11 +31,12 @@ def displayed(path: Path) -> str:
         return str(path)
 
 
-def read_phase(path: Path) -> Phase:
+def read_phase(path: Path, document: dict[str, Any] | None = None) -> Phase:
     """Read a manifest and its configs.
 
     Args:
         path: The manifest.
+        document: What the manifest would say, where it is not written yet.
 
     Returns:
         The phase it describes.
@@ -44,7 +45,7 @@ def read_phase(path: Path) -> Phase:
         ManifestError: With all problems of the first file that has any.
     """
     name = displayed(path)
-    manifest = structure(read_toml(path, name), Manifest, name)
+    manifest = structure(read_toml(path, name) if document is None else document, Manifest, name)
     problems = [*_inputs(manifest), *_uses(manifest), *_arrays(manifest), *_plugins(manifest)]
     if manifest.scale is Scale.EMBEDDED and not manifest.not_this.strip():
         problems.append(Problem("not_this", "missing key", "say in a sentence what the embedded scale is not"))
@@ -101,7 +102,7 @@ def _algorithms(manifest: Manifest, file: str) -> dict[str, Algorithm]:
     for name, use in manifest.configs.items():
         written = plain(manifest.algorithm)
         for dotted, value in use.algorithm.items():
-            written = _overridden(written, dotted, value, f"configs.{name}.algorithm.{dotted}", problems)
+            written = overridden(written, dotted, value, f"configs.{name}.algorithm.{dotted}", problems)
         try:
             found[name] = structure(written, Algorithm, "", f"configs.{name}.algorithm")
         except ManifestError as error:
@@ -167,13 +168,14 @@ def _read_config(manifest_path: Path, name: str, manifest: Manifest) -> Config:
     structure(written, Config, displayed(path))
     problems: list[Problem] = []
     for dotted, value in use.overrides.items():
-        written = _overridden(written, dotted, value, f"configs.{name}.overrides.{dotted}", problems)
+        written = overridden(written, dotted, value, f"configs.{name}.overrides.{dotted}", problems)
     if problems:
         raise ManifestError(displayed(manifest_path), problems)
     return structure(written, Config, displayed(manifest_path), f"configs.{name}.overrides")
 
 
-def _overridden(written: dict[str, Any], dotted: str, value: Any, at: str, problems: list[Problem]) -> dict[str, Any]:
+def overridden(written: dict[str, Any], dotted: str, value: Any, at: str, problems: list[Problem]) -> dict[str, Any]:
+    """A document with one value put at a dotted path; where the path leads nowhere, a problem at ``at`` is added."""
     changed = copy.deepcopy(written)
     *way, last = dotted.split(".")
     table: Any = changed

@@ -1,23 +1,32 @@
-"""A phase of one's own: a manifest that differs from another one in the parts it names and in nothing else.
+"""A phase of one's own: a manifest that differs from another one in what was asked for and in nothing else.
 
-The text of the manifest is edited, not written anew, so that its comments and order stay. Imports no torch.
+The document is edited, not written anew, so that its comments and order stay. What comes of it is read, and its parts
+are found, before a file is written. Imports no torch.
 """
 
 from __future__ import annotations
 
-import json
-import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rephase.errors import RephaseError, UnknownName, UsageError
-from rephase.reproduction.phases import open_phase
+import tomlkit
+from packaging.requirements import InvalidRequirement, Requirement
+from tomlkit.exceptions import TOMLKitError
+
+from rephase.errors import UnknownName, UsageError
+from rephase.manifest import Phase, read_phase
+from rephase.manifest.files import displayed
+from rephase.plugins import Kind
+from rephase.plugins.registry import discover
+from rephase.plugins.sources import normalised
+from rephase.reproduction.changes import Derivation, change_config, change_manifest, in_words
+from rephase.reproduction.composing import compose
+from rephase.reproduction.documents import keep_configs, relocate
+from rephase.reproduction.phases import open_phase, with_known_tasks
 
 __all__ = ["derive", "parse_change"]
-
-_HEADER = re.compile(r"^\[(?P<name>[^\[\]]+)\]\s*$")
 
 
 def parse_change(text: str) -> tuple[str, Any]:
@@ -35,113 +44,114 @@ def parse_change(text: str) -> tuple[str, Any]:
         return path.strip(), value.strip()
 
 
-def derive(
-    source: str,
-    name: str,
-    scale: str,
-    config: str,
-    plugins: Mapping[str, str],
-    changes: Mapping[str, Any],
-    project: Path,
-) -> Path:
-    """Write ``reproductions/NAME/SCALE.toml``: one config of another phase, with changes.
+def derive(source: str, name: str, scale: str, wanted: Derivation, project: Path) -> Path:
+    """Write ``reproductions/NAME/SCALE.toml``: another phase, with changes.
 
     Args:
         source: Phase to start from.
         name: Name of the new phase.
         scale: Scale of both.
-        config: The config that is kept; the others are left out.
-        plugins: Distributions to allow besides, with their version specifiers.
-        changes: Values by dotted path into the config's file.
+        wanted: What is to differ.
         project: Folder that holds ``reproductions``.
 
     Returns:
         The new manifest.
 
     Raises:
-        UsageError: There is such a phase already, or the source has no such config.
-        RephaseError: The result would not be a manifest; nothing is written then.
+        UsageError: There is such a phase already, or a change cannot be meant.
+        ManifestError: The result would be no manifest, or names parts that nobody offers.
+        PluginError: A plugin it would name is missing or broken. Nothing is written in any of these cases.
     """
     origin = open_phase(source, scale, project)
-    if config not in origin.configs:
-        raise UnknownName("config", config, list(origin.configs), listing=f"rephase show {source}")
     target = project / "reproductions" / name / f"{scale}.toml"
     if target.exists():
-        raise UsageError("is there already", where=str(target), remedy="choose another name")
-    written = ", ".join(f"{path} = {_toml(value)}" for path, value in changes.items())
-    blocks = []
-    for header, lines in _blocks(origin.file.read_text(encoding="utf-8")):
-        other = header.startswith("configs.") and header.split(".")[1] != config
-        if other or header.startswith("arrays."):
-            continue
-        if not header:
-            lines = [_named(line, name, source, written) for line in lines]
-        if header == "plugins":
-            lines = _with(lines, [f"{plugin} = {_toml(specifier)}" for plugin, specifier in plugins.items()])
-        blocks.append((header, lines))
-        if header == f"configs.{config}":
-            overrides = [f'"{path}" = {_toml(value)}' for path, value in changes.items()]
-            blocks.append((f"configs.{config}.overrides", ["", f"[configs.{config}.overrides]", *overrides]))
-    text = "\n".join(line for _, lines in _merged(blocks) for line in lines) + "\n"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text, encoding="utf-8")
+        raise UsageError("is there already", where=displayed(target), remedy="choose another name")
+    for config in wanted.configs:
+        if config not in origin.configs:
+            raise UnknownName("config", config, list(origin.configs), listing=f"rephase show {source}")
+    text = _text(origin, name, target, wanted)
+    made = not target.parent.exists()
+    target.parent.mkdir(parents=True, exist_ok=True)  # paths in a manifest are read from its folder
     try:
-        open_phase(name, scale, project)
-    except RephaseError:
-        target.unlink()
-        if not any(target.parent.iterdir()):
+        _require(target, text)
+        partial = target.with_name(f".{target.name}.partial")
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(target)
+    finally:
+        if made and not any(target.parent.iterdir()):
             target.parent.rmdir()
-        raise
     return target
 
 
-def _blocks(text: str) -> list[tuple[str, list[str]]]:
-    """The tables of a TOML text with their lines; blank lines and comments before a header belong to it."""
-    blocks: list[tuple[str, list[str]]] = [("", [])]
-    for line in text.splitlines():
-        found = _HEADER.match(line)
-        if found:
-            above = blocks[-1][1]
-            lead: list[str] = []
-            while above and (not above[-1].strip() or above[-1].startswith("#")):
-                lead.insert(0, above.pop())
-            blocks.append((found["name"].strip(), [*lead, line]))
-        else:
-            blocks[-1][1].append(line)
-    return blocks
+def _text(origin: Phase, name: str, target: Path, wanted: Derivation) -> str:
+    document = tomlkit.parse(origin.file.read_text(encoding="utf-8"))
+    kept = wanted.configs or tuple(origin.configs)
+    try:
+        keep_configs(document, kept)
+        for config in kept:
+            change_config(document, origin, config, wanted)
+        change_manifest(document, kept, wanted)
+        _pin(document, wanted.plugins)
+        _narrow(document, wanted)
+    except TOMLKitError as error:
+        raise UsageError(f"cannot be changed so: {error}", where=displayed(origin.file)) from error
+    relocate(document, origin.file, target)
+    words = in_words(wanted, len(kept) < len(origin.configs))
+    document["phase"] = name
+    document["title"] = f"{origin.manifest.phase} with {words}"
+    document["question"] = f"What becomes of {origin.manifest.phase} with {words}?"
+    document["not_this"] = "; ".join(
+        filter(None, [f"not {origin.manifest.phase} as it stands, but with {words}", origin.manifest.not_this])
+    )
+    head = f"# Written by: {wanted.written_by}\n" if wanted.written_by else ""
+    return head + tomlkit.dumps(document)
 
 
-def _merged(blocks: list[tuple[str, list[str]]]) -> list[tuple[str, list[str]]]:
-    """Tables of one name put together, the later lines behind the earlier ones."""
-    order: dict[str, list[str]] = {}
-    for header, lines in blocks:
-        if header in order:
-            body = [line for line in lines if line.strip() and not _HEADER.match(line)]
-            order[header] = _with(order[header], body)
-        else:
-            order[header] = lines
-    return list(order.items())
+def _require(target: Path, text: str) -> None:
+    """Read the manifest that would be written and find its parts."""
+    phase = with_known_tasks(read_phase(target, tomllib.loads(text)))
+    _require_pinned(phase)
+    registry = discover(phase.manifest.plugins)
+    registry.require(phase.manifest.plugins, displayed(target))
+    compose(phase, registry)
 
 
-def _with(lines: list[str], more: list[str]) -> list[str]:
-    kept = list(lines)
-    while kept and not kept[-1].strip():
-        kept.pop()
-    return [*kept, *more]
+def _require_pinned(phase: Phase) -> None:
+    """Name the plugin that offers a part and is not among the phase's plugins, before its part is simply unknown."""
+    pinned = set(map(normalised, phase.manifest.plugins))
+    owners: dict[tuple[Kind, str], set[str]] = {}
+    for one in discover().offered:
+        owners.setdefault((one.offer.kind, one.offer.name), set()).add(one.source.distribution)
+    for config in phase.configs.values():
+        for kind, choice in ((Kind.WORLD_MODEL, config.world_model), (Kind.POLICY, config.policy)):
+            parts = [(kind, choice.part)]
+            parts += [(Kind.INTEGRATOR, choice.integrator.part)] if choice.integrator else []
+            for part in parts:
+                offering = owners.get(part, set())
+                if offering and not offering & pinned:
+                    [owner, *_] = sorted(offering)
+                    problem = f"{part[0]} {part[1]!r} is offered by {owner}, which is not among the phase's plugins"
+                    raise UsageError(problem, where="--set", remedy=f"add --plugin {owner}")
 
 
-def _named(line: str, name: str, source: str, written: str) -> str:
-    key = line.partition("=")[0].strip()
-    if key == "phase":
-        return f"phase = {_toml(name)}"
-    if key == "title":
-        return f"title = {_toml(f'{source} with {written}')}"
-    if key == "recorded":
-        recorded = tomllib.loads(line)["recorded"]
-        return f"recorded = {_toml(f'../{source}/{recorded}')}"
-    return line
+def _pin(document: tomlkit.TOMLDocument, plugins: Sequence[str]) -> None:
+    table = document.setdefault("plugins", tomlkit.table())
+    there = {normalised(str(key)) for key in table}
+    for written in plugins:
+        try:
+            asked = Requirement(written)
+        except InvalidRequirement as error:
+            remedy = "write a distribution's name, such as rephase-rk, or rephase-rk>=0.1"
+            raise UsageError(f"{written!r} is no distribution", where="--plugin", remedy=remedy) from error
+        if normalised(asked.name) not in there:
+            table[asked.name] = str(asked.specifier) or ">=0"
 
 
-def _toml(value: Any) -> str:
-    # JSON's texts, numbers, booleans and lists are TOML's too.
-    return json.dumps(value, ensure_ascii=False)
+def _narrow(document: tomlkit.TOMLDocument, wanted: Derivation) -> None:
+    if wanted.tasks:
+        document["tasks"] = list(wanted.tasks)
+    if wanted.seeds:
+        document["seeds"] = list(wanted.seeds)
+        for key in ("extension_seeds", "reference_seeds"):
+            if key in document:
+                document[key] = [seed for seed in document[key] if seed not in wanted.seeds]

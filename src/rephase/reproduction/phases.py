@@ -11,7 +11,15 @@ from rephase.manifest import Phase, Run, read_phase
 from rephase.manifest.files import displayed, unknown_name
 from rephase.manifest.schema import Scale
 
-__all__ = ["find_project", "installed_project", "known_phases", "open_phase", "require_manifest", "require_run"]
+__all__ = [
+    "find_project",
+    "installed_project",
+    "known_phases",
+    "open_phase",
+    "require_manifest",
+    "require_run",
+    "with_known_tasks",
+]
 
 _FOLDER = "reproductions"
 _PACKAGE = "rephase_reproductions"
@@ -68,13 +76,13 @@ def open_phase(name: str, scale: str, project: Path) -> Phase:
         ManifestError: The manifest says something it may not.
     """
     if name.endswith(".toml"):
-        return _with_known_tasks(read_phase(Path(name)))
+        return with_known_tasks(read_phase(Path(name)))
     phases = known_phases(project)
     if name not in phases:
         raise UnknownName("phase", name, list(phases), listing="rephase show")
     if scale not in phases[name]:
         raise UnknownName("scale", scale, list(phases[name]), where=name)
-    return _with_known_tasks(read_phase(phases[name][scale]))
+    return with_known_tasks(read_phase(phases[name][scale]))
 
 
 def require_manifest(phase: Phase, expected: str) -> None:
@@ -115,7 +123,12 @@ def require_run(phase: Phase, index: int, run: Run, expected: str) -> None:
         )
 
 
-def _with_known_tasks(phase: Phase) -> Phase:
+def with_known_tasks(phase: Phase) -> Phase:
+    """The phase, if its tasks are known.
+
+    Raises:
+        ManifestError: One is not.
+    """
     known = [task.name for task in TASKS]
     problems: list[Problem] = [
         unknown_name(f"tasks[{at}]", "task", task, known)
