@@ -1,16 +1,22 @@
 """Every exception a user can meet.
 
 Each carries its data as attributes, says where it happened, what was found, what was expected and what to do next,
-and knows the exit code the command line ends with. Constructing one changes nothing.
+and knows the exit code the command line ends with. Constructing one changes nothing. `understood` is the one place that
+turns what Python, the system or a stranger's code raises into one of these.
 """
 
 from __future__ import annotations
 
+import errno
+import os
+import subprocess
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 __all__ = [
+    "Bug",
     "CannotRunHere",
     "CheckpointError",
     "DatasetError",
@@ -24,6 +30,7 @@ __all__ = [
     "RunFailed",
     "UnknownName",
     "UsageError",
+    "understood",
 ]
 
 
@@ -158,6 +165,116 @@ class InvalidRecord(RephaseError):
     """A record is not one this version wrote, or was changed after it was written (exit code 5)."""
 
     exit_code = 5
+
+
+class Bug(RephaseError):
+    """Something nobody foresaw: a mistake of ours or of a plugin, never the user's (exit code 70).
+
+    Args:
+        problem: What was raised, and where.
+        trace: The whole traceback, for whoever mends it.
+        where: Where it happened, when that is known better than by the traceback.
+        remedy: What to do next.
+    """
+
+    exit_code = 70
+
+    def __init__(self, problem: str, *, trace: str = "", where: str = "", remedy: str = "") -> None:
+        self.trace = trace
+        super().__init__(problem, where=where, remedy=remedy)
+
+
+def understood(error: BaseException) -> RephaseError:
+    """Say what an exception means for a user.
+
+    Args:
+        error: Anything that was raised.
+
+    Returns:
+        The error itself if it is one of ours; `CannotRunHere` for what the system, the memory, the locale or a
+        stranger's code did; a `Bug` for everything else.
+    """
+    if isinstance(error, RephaseError):
+        return error
+    if isinstance(error, OSError):
+        return _of_system(error)
+    if isinstance(error, MemoryError) or _lacks_memory(error):
+        return CannotRunHere(
+            f"there is not enough memory ({_one_line(error)})", remedy="give it more memory, or fewer runs at a time"
+        )
+    if isinstance(error, SystemExit):
+        words = "no message" if error.code is None else f"{error.code!r}"
+        return CannotRunHere(
+            f"foreign code ended the program by sys.exit ({words})",
+            where=_last_place(error),
+            remedy="mend or remove the plugin or package it is part of",
+        )
+    if isinstance(error, RecursionError):
+        return UsageError("something is nested too deeply to be read", where=_last_place(error), remedy="flatten it")
+    if isinstance(error, UnicodeEncodeError):
+        return CannotRunHere(
+            f"{error.object[error.start : error.end]!a} cannot be written in {error.encoding}",
+            remedy="take it out, or use a locale that knows it such as LC_ALL=C.UTF-8",
+        )
+    if isinstance(error, subprocess.SubprocessError):
+        return CannotRunHere(_one_line(error), remedy="run that command by hand to see what it says")
+    if isinstance(error, ImportError) and not (error.name or "").startswith("rephase."):
+        return CannotRunHere(_one_line(error), remedy="install it, or mend its installation")
+    place = _last_place(error)
+    found = f"{type(error).__name__}: {_one_line(error)}" + (f" at {place}" if place else "")
+    return Bug(found, trace="".join(traceback.format_exception(error)))
+
+
+_NO_ROOM = "make room and give the same command again; what was finished is kept"
+_NOT_WRITABLE = "use a folder you may write to, such as --runs FOLDER"
+_NO_LOCKS = "keep runs on a file system with locks (--runs FOLDER), or have it mounted with them"
+_FAULTY = "try again; if it stays, the disk or the network file system is at fault"
+_REMEDIES = {
+    errno.ENOSPC: _NO_ROOM,
+    errno.EDQUOT: _NO_ROOM,
+    errno.EFBIG: _NO_ROOM,
+    errno.EROFS: _NOT_WRITABLE,
+    errno.EACCES: _NOT_WRITABLE,
+    errno.EPERM: _NOT_WRITABLE,
+    errno.ENOTDIR: "name a folder",
+    errno.EISDIR: "name a file",
+    errno.ENOENT: "check the path",
+    errno.ENAMETOOLONG: "choose shorter names",
+    errno.ENOLCK: _NO_LOCKS,
+    errno.ENOSYS: _NO_LOCKS,
+    errno.EOPNOTSUPP: _NO_LOCKS,
+    524: _NO_LOCKS,  # ENOTSUPP, which Linux's network file systems answer with and Python has no name for
+    errno.EIO: _FAULTY,
+    errno.ESTALE: _FAULTY,
+    errno.ETIMEDOUT: _FAULTY,
+    errno.EMFILE: "allow more open files (ulimit -n), or give a smaller --jobs",
+    errno.ENFILE: "close something, or try on another machine",
+    errno.ENOMEM: "give it more memory, or fewer runs at a time",
+    errno.EAGAIN: "allow more processes (ulimit -u), or give a smaller --jobs",
+}
+
+
+def _of_system(error: OSError) -> CannotRunHere:
+    place = error.filename if error.filename is not None else ""
+    words = error.strerror or _one_line(error)
+    remedy = _REMEDIES.get(error.errno or 0, "mend that and give the same command again")
+    return CannotRunHere(words, where=os.fsdecode(place) if isinstance(place, (str, bytes)) else "", remedy=remedy)
+
+
+def _lacks_memory(error: BaseException) -> bool:
+    """Whether it is torch that has no memory: it says so by a class of its own or in words, as it is on GPU or CPU."""
+    return type(error).__name__ == "OutOfMemoryError" or (
+        isinstance(error, RuntimeError) and ("DefaultCPUAllocator" in str(error) or "out of memory" in str(error))
+    )
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or "no message"
+
+
+def _last_place(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
 
 
 def _made_again(kind: type[RephaseError], arguments: tuple[Any, ...], held: dict[str, Any]) -> RephaseError:

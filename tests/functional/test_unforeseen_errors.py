@@ -21,11 +21,10 @@ def test_a_run_does_not_stay_running_after_a_mistake_in_a_part(tmp_path: Path, m
 
     with monkeypatch.context() as patch:
         patch.setattr(CohortTraining, "train", mistaken)
-        with pytest.raises(AttributeError, match="no such thing"):
-            main(words)
+        assert main(words) == 70
     [state] = project.glob("runs/*/baseline/reacher-easy/seed-1/state.json")
     told = json.loads(state.read_text())
     assert told["state"] == "FAILED"
-    assert told["reason"] == "AttributeError: no such thing"
+    assert told["reason"].startswith("AttributeError: no such thing at ")
     assert main(words) == 0
     assert json.loads(state.read_text())["state"] == "COMPLETED"

@@ -9,6 +9,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rephase.cli.options import at_least
 from rephase.cli.rendering import emit, table, tell
 from rephase.errors import UsageError
 
@@ -42,9 +43,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scale", choices=["embedded", "logged"], default="logged", help="its scale (default: logged)")
     parser.add_argument("--project", type=Path, help="folder that holds reproductions/ (default: here or above)")
     parser.add_argument("--start-states", metavar="FILE", type=Path, help="also write start observations to this file")
-    parser.add_argument("--count", type=int, default=20_000, help="start observations a task (default: 20000)")
-    parser.add_argument("--horizon", type=int, default=16, help="steps that must follow in the episode (default: 16)")
-    parser.add_argument("--seed", type=int, default=0, help="seed they are drawn with (default: 0)")
+    parser.add_argument("--count", type=at_least(1), default=20_000, help="start observations a task (default: 20000)")
+    parser.add_argument(
+        "--horizon", type=at_least(1), default=16, help="steps that must follow in the episode (default: 16)"
+    )
+    parser.add_argument("--seed", type=at_least(0), default=0, help="seed they are drawn with (default: 0)")
     parser.add_argument(
         "--episode-sampling",
         choices=["as-logged", "corrected"],

@@ -22,30 +22,36 @@ To add a command:
 
 Commands about a phase start with `rephase.cli.options.add_phase`, which gives PHASE, ``--scale``, ``--project`` and
 ``--runs``, and read them with `rephase.cli.options.phase_of`. Raise `rephase.errors.RephaseError` subclasses for
-anything about the user's situation: they are printed as one clear message and end with their own exit code.
+anything about the user's situation: they are printed as one clear message and end with their own exit code. Whatever
+else is raised ends here too, in one line: `rephase.errors.understood` says what it means.
 
-Exit codes: 0 done or reproduced, 1 deviates, 2 bad usage or manifest, 3 cannot run here, 4 inconclusive, 5 invalid,
-130 interrupted, 143 terminated.
+Exit codes: 0 done or reproduced, 1 deviates and nothing else, 2 bad usage or manifest, 3 cannot run here, 4
+inconclusive, 5 invalid, 70 a bug of ours, 130 interrupted, 141 the reader of the output has gone, 143 terminated.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import os
+import platform
+import shlex
 import sys
+import tempfile
 from collections.abc import Sequence
 from typing import NoReturn
 
 from rephase.cli.commands import COMMANDS, GROUPS, Command
-from rephase.cli.rendering import complain, say, silence_broken_pipe, tell
-from rephase.errors import RephaseError, UnknownName, UsageError
+from rephase.cli.rendering import complain, finish, is_reader_gone, say, tell
+from rephase.errors import Bug, RephaseError, UnknownName, UsageError, understood
 
 __all__ = ["main", "parser_of", "whole_parser"]
 
 _SIGINT = 2
+_SIGPIPE = 13
 _EPILOG = (
     "exit codes: 0 done or reproduced, 1 deviates, 2 bad usage or manifest,\n"
-    "3 cannot run here, 4 inconclusive, 5 invalid, 130 interrupted"
+    "3 cannot run here, 4 inconclusive, 5 invalid, 70 a bug of rephase, 130 interrupted"
 )
 
 
@@ -55,6 +61,18 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would have printed."""
         raise UsageError(message, where=self.prog, remedy=f"'{self.prog} --help' shows how to use it")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """Leave as argparse does after ``--help``, but not by `SystemExit`, which a stranger's code raises too."""
+        raise _Done(status)
+
+
+class _Done(Exception):
+    """A parser has said all there is to say."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+        super().__init__(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -70,17 +88,38 @@ def main(argv: Sequence[str] | None = None) -> int:
     as_json = "--json" in words
     try:
         return _dispatch(words, is_process=argv is None)
-    except RephaseError as error:
-        complain(error, as_json=as_json)
-        return error.exit_code
+    except _Done as done:
+        return done.code
     except KeyboardInterrupt as stop:
         tell("rephase: interrupted; what was finished is kept, the same command goes on from there")
         return 128 + int(getattr(stop, "number", _SIGINT))
-    except BrokenPipeError:
-        silence_broken_pipe()
-        return 0
-    except SystemExit as done:  # argparse leaves this way after --help
-        return done.code if isinstance(done.code, int) else 0
+    except BaseException as error:  # the one end of everything else: nothing leaves as a traceback, or as exit code 1
+        if isinstance(error, BrokenPipeError) and is_reader_gone():
+            return 128 + _SIGPIPE
+        return _end(understood(error), words, as_json)
+    finally:
+        finish()
+
+
+def _end(error: RephaseError, words: list[str], as_json: bool) -> int:
+    if isinstance(error, Bug):
+        error = Bug(f"{error.problem}; this is a bug of rephase or of a plugin", remedy=_kept(error.trace, words))
+    complain(error, as_json=as_json)
+    return error.exit_code
+
+
+def _kept(trace: str, words: list[str]) -> str:
+    """Keep a traceback, with what whoever mends it asks first, and say where."""
+    from rephase import __version__
+
+    text = f"rephase {__version__}, Python {platform.python_version()}\nrephase {shlex.join(words)}\n\n{trace}"
+    try:
+        descriptor, name = tempfile.mkstemp(prefix="rephase-bug-", suffix=".txt")
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as stream:
+            stream.write(text)
+    except OSError as error:
+        return f"its traceback could not be kept ({error.strerror}), so report this line"
+    return f"report it with its traceback, which is in {name}"
 
 
 def parser_of(command: Command) -> argparse.ArgumentParser:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,12 +20,46 @@ __all__ = [
     "add_expectation",
     "add_folders",
     "add_phase",
+    "at_least",
     "computes_as_asked",
+    "device",
     "phase_of",
     "project_of",
     "runs_of",
+    "seconds",
     "store_of",
 ]
+
+_DEVICE = re.compile(r"cpu|cuda(:[0-9]{1,3})?")
+
+
+def at_least(lowest: int) -> Callable[[str], int]:
+    """A type for `add_argument`: a whole number that is not below another one."""
+
+    def whole(text: str) -> int:
+        if not re.fullmatch(r"-?[0-9]{1,18}", text) or int(text) < lowest:
+            raise argparse.ArgumentTypeError(f"expected a whole number of at least {lowest}, found {text!r}")
+        return int(text)
+
+    return whole
+
+
+def seconds(text: str) -> float:
+    """A type for `add_argument`: a finite number of seconds that is not negative."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number of seconds, found {text!r}")
+    return value
+
+
+def device(text: str) -> str:
+    """A type for `add_argument`: where to compute."""
+    if not _DEVICE.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"expected cpu, cuda or a device such as cuda:1, found {text!r}")
+    return text
 
 
 def add_phase(parser: argparse.ArgumentParser, *, optional: bool = False, scale: str = "embedded") -> None:

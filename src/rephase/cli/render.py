@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rephase.cli.options import add_folders, project_of, runs_of
+from rephase.cli.options import add_folders, at_least, project_of, runs_of
 from rephase.cli.rendering import emit
 
 __all__ = ["configure", "run"]
@@ -20,10 +20,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, help="file to write, ending in .gif or .mp4 (default: named after the run, .gif)"
     )
-    parser.add_argument("--steps", type=int, default=150, help="agent steps to play, at most 500 (default: 150)")
-    parser.add_argument("--episode-seed", type=int, default=0, help="seed of the episode (default: 0)")
-    parser.add_argument("--width", type=int, default=320, help="width of the film in pixels (default: 320)")
-    parser.add_argument("--height", type=int, default=240, help="height of the film in pixels (default: 240)")
+    parser.add_argument(
+        "--steps", type=at_least(1), default=150, help="agent steps to play, at most 500 (default: 150)"
+    )
+    parser.add_argument("--episode-seed", type=at_least(0), default=0, help="seed of the episode (default: 0)")
+    parser.add_argument("--width", type=at_least(1), default=320, help="width of the film in pixels (default: 320)")
+    parser.add_argument("--height", type=at_least(1), default=240, help="height of the film in pixels (default: 240)")
 
 
 def run(arguments: argparse.Namespace) -> int:

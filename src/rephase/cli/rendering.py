@@ -1,23 +1,28 @@
 """The only file that prints.
 
 Results go to standard output, as text or, under ``--json``, as the same content for machines. Progress and problems go
-to standard error. Nothing is coloured, so that a pipe sees what a person sees.
+to standard error. Nothing is coloured, so that a pipe sees what a person sees. What a manifest or record says is data:
+no character of it moves the cursor or turns the text around, and what an encoding lacks is shown as an escape.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import select
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TextIO
+
+from rephase.manifest.text import visible
 
 if TYPE_CHECKING:
     import argparse
 
     from rephase.errors import RephaseError
 
-__all__ = ["complain", "emit", "say", "silence_broken_pipe", "table", "tell"]
+__all__ = ["complain", "emit", "finish", "is_reader_gone", "say", "table", "tell"]
 
 
 def emit(arguments: argparse.Namespace, data: Mapping[str, Any] | Sequence[Any], text: str) -> None:
@@ -29,9 +34,9 @@ def emit(arguments: argparse.Namespace, data: Mapping[str, Any] | Sequence[Any],
         text: The same content for people, without a final line break.
     """
     if getattr(arguments, "json", False):
-        print(json.dumps(data, indent=2, sort_keys=True, allow_nan=False))
+        _write(sys.stdout, json.dumps(data, indent=2, sort_keys=True, allow_nan=False))
     else:
-        print(text)
+        _write(sys.stdout, text)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> str:
@@ -45,7 +50,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequen
     Returns:
         The table, one line a row, without a final line break or trailing blanks.
     """
-    lines = [list(columns), *([str(cell) for cell in row] for row in rows)]
+    lines = [[visible(str(cell), keep="") for cell in row] for row in (columns, *rows)]
     widths = [max(len(line[at]) for line in lines) for at in range(len(columns))]
     return "\n".join(
         "  ".join(
@@ -58,12 +63,13 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequen
 
 def say(text: str) -> None:
     """Print one line of a command's result as soon as it is known (used where a result is a stream of lines)."""
-    print(text, flush=True)
+    _write(sys.stdout, text)
 
 
 def tell(text: str) -> None:
-    """Print one line about what is going on; it is no part of the result."""
-    print(text, file=sys.stderr, flush=True)
+    """Print one line about what is going on; it is no part of the result, so that nobody reading it ends no work."""
+    with suppress(OSError):
+        _write(sys.stderr, text)
 
 
 def complain(error: RephaseError, *, as_json: bool = False) -> None:
@@ -82,10 +88,37 @@ def complain(error: RephaseError, *, as_json: bool = False) -> None:
             "remedy": error.remedy,
             "where": error.where,
         }
-        print(json.dumps(data, indent=2, sort_keys=True), flush=True)
-    print(f"rephase: {error}", file=sys.stderr, flush=True)
+        with suppress(OSError):  # what is wrong may be standard output itself; people are still told
+            _write(sys.stdout, json.dumps(data, indent=2, sort_keys=True))
+    tell(f"rephase: {error}")
 
 
-def silence_broken_pipe() -> None:
-    """Send what is still buffered nowhere, after a reader such as ``head`` has gone."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def is_reader_gone() -> bool:
+    """Whether whoever read standard output, such as ``head``, has closed it."""
+    try:
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), select.POLLOUT)
+        return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+    except (OSError, ValueError, AttributeError):  # closed, or no file at all
+        return False
+
+
+def finish() -> None:
+    """Write out what is buffered, and send nowhere what cannot be written, so that Python's own exit stays silent."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            with suppress(OSError, ValueError):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream.fileno())
+                os.close(nowhere)
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    if stream is None:  # the program was started with it closed
+        return
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    shown = visible(text).encode(encoding, errors="backslashreplace").decode(encoding)
+    print(shown, file=stream, flush=True)

@@ -7,7 +7,17 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from rephase.cli.options import add_expectation, add_phase, computes_as_asked, phase_of, project_of, store_of
+from rephase.cli.options import (
+    add_expectation,
+    add_phase,
+    at_least,
+    computes_as_asked,
+    device,
+    phase_of,
+    project_of,
+    seconds,
+    store_of,
+)
 from rephase.cli.rendering import emit, tell
 from rephase.errors import UsageError
 
@@ -30,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--expect-run", default="", metavar="LABEL", help="start nothing unless --index still stands for this run"
     )
-    parser.add_argument("--index", type=int, help="only this run of the job array, as the log counted them")
+    parser.add_argument("--index", type=at_least(0), help="only this run of the job array, as the log counted them")
     parser.add_argument("--config", default="", help="only runs of this config")
     parser.add_argument("--task", default="", help="only runs of this task")
     parser.add_argument("--seed", type=int, help="only runs of this seed")
@@ -38,13 +48,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reference", action="store_true", help="all seeds of the reference execution, for 'rephase record'"
     )
-    parser.add_argument("--device", default="", help="cpu or cuda (default: cuda at the logged scale, cpu otherwise)")
+    parser.add_argument("--device", type=device, help="cpu or cuda (default: cuda at the logged scale, cpu otherwise)")
     parser.add_argument(
-        "--threads", type=int, default=0, help="threads of one process (default: 1 on a CPU at the embedded scale)"
+        "--threads",
+        type=at_least(1),
+        default=0,
+        help="threads of one process (default: 1 on a CPU at the embedded scale)",
     )
     parser.add_argument(
         "--jobs",
-        type=int,
+        type=at_least(1),
         default=0,
         help="groups trained side by side (default: one a core at the embedded scale)",
     )
@@ -55,7 +68,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="a tracker to tell metrics to, such as tensorboard; may be given again (rephase plugins lists them)",
     )
-    parser.add_argument("--checkpoint-seconds", type=float, default=30.0, help="time between checkpoints (default: 30)")
+    parser.add_argument(
+        "--checkpoint-seconds", type=seconds, default=30.0, help="time between checkpoints (default: 30)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -95,7 +95,7 @@ def _honest(row: dict[str, Any], unknown: str) -> dict[str, Any]:
     if unknown and row["state"] in ("QUEUED", "RUNNING") and not row["held"]:
         return {**row, "reason": unknown}
     # A process that died left RUNNING behind. On this machine's file system its lock is free then, which tells.
-    if row["state"] == "RUNNING" and not row["held"]:
+    if row["state"] == "RUNNING" and row["held"] is False:
         return {**row, "reason": "no process holds it: it died or is being moved; 'rephase run' goes on from there"}
     return row
 

@@ -6,9 +6,12 @@ unpickles.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -17,6 +20,7 @@ from torch import Tensor
 
 from rephase.errors import CheckpointError, InputMismatch
 from rephase.manifest.hashing import file_digest, verify_file
+from rephase.manifest.writing import flush_folder, naming
 
 __all__ = ["file_digest", "read_metadata", "read_tensors", "write_tensors"]
 
@@ -37,23 +41,38 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
 
     Returns:
         The file's digest, ``sha256:`` and 64 hex digits.
+
+    Raises:
+        OSError: The system refuses; it names the file, and what was there before still is.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     described = {_METADATA_KEY: json.dumps(dict(metadata or {}), sort_keys=True)}
-    try:
-        # The library makes files only their owner can read; what others may do is the umask's business.
-        temporary.touch()
-        mode = temporary.stat().st_mode
-        save_file(_independent(tensors), temporary, metadata=described)
-        temporary.chmod(mode)
-        _flush(temporary)
-        digest = file_digest(temporary)
-        temporary.replace(path)
-        _flush(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            # The library makes files only their owner can read; what others may do is the umask's business.
+            temporary.touch()
+            mode = temporary.stat().st_mode
+            _save(_independent(tensors), temporary, described)
+            temporary.chmod(mode)
+            _flush(temporary)
+            digest = file_digest(temporary)
+            temporary.replace(path)
+        finally:
+            with suppress(OSError):  # what went wrong before is what matters
+                temporary.unlink(missing_ok=True)
+        flush_folder(path.parent)
     return digest
+
+
+def _save(tensors: Mapping[str, Tensor], path: Path, described: dict[str, str]) -> None:
+    try:
+        save_file(dict(tensors), path, metadata=described)
+    except SafetensorError as error:
+        # The library tells the system's refusals in words of its own, with the number in them.
+        told = re.search(r"os error (\d+)", str(error))
+        number = int(told[1]) if told else errno.EIO
+        raise OSError(number, os.strerror(number) if told else str(error)) from error
 
 
 def read_tensors(
@@ -115,7 +134,7 @@ def _independent(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _flush(path: Path) -> None:
-    """Make what was written to a file, or the names in a folder, survive a crash of the machine."""
+    """Make what was written to a file survive a crash of the machine."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

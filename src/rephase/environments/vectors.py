@@ -93,7 +93,7 @@ def _read_meta(path: Path) -> Mapping[str, Any]:
         meta = json.loads(path.read_text())
     except FileNotFoundError as error:
         raise InputMismatch("is missing; the seed and the tasks are read from it", where=str(path)) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputMismatch(f"is not JSON ({error})", where=str(path)) from error
     if not isinstance(meta, dict) or not isinstance(meta.get("tasks"), list) or not isinstance(meta.get("seed"), int):
         raise InputMismatch("lacks 'seed' or 'tasks'", where=str(path))

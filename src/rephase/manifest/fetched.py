@@ -95,7 +95,7 @@ def read_fetch_lock(manifest: Path) -> FetchLock:
         lock = structure(json.loads(path.read_text(encoding="utf-8")), FetchLock, str(path))
     except FileNotFoundError:
         return FetchLock()
-    except (OSError, ValueError, ManifestError) as error:
+    except (ValueError, RecursionError, ManifestError) as error:
         raise InvalidRecord(f"is no lock ({error})", where=str(path), remedy="restore it with git") from error
     if lock.schema != _SCHEMA:
         raise InvalidRecord(

@@ -78,7 +78,7 @@ def read_lock(path: Path) -> Lock | None:
         lock = structure(content, Lock, str(path))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, ManifestError) as error:
+    except (ValueError, RecursionError, ManifestError) as error:
         raise InvalidRecord(f"is not a lock ({error})", where=str(path), remedy="move it away") from error
     if lock.schema != LOCK_SCHEMA:
         problem = f"has schema {lock.schema}, this version reads schema {LOCK_SCHEMA}"

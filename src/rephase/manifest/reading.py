@@ -29,7 +29,10 @@ T = TypeVar("T")
 _Key = str | int
 _Found = tuple[tuple[_Key, ...], str, str]
 _BITS = 64
+_HALF = re.compile("[\ud800-\udfff]")
 _THOUSANDS = re.compile(r"\d(?:_?\d){999}")
+_TOO_DEEP = "is nested more deeply than anything here means"
+_FLATTEN = "take out the brackets within brackets"
 _SHORTER = f"write a number between -2^{_BITS - 1} and 2^{_BITS - 1} - 1, or one with a decimal point or exponent"
 
 
@@ -64,6 +67,8 @@ def read_toml(path: Path, name: str = "") -> dict[str, Any]:
             document = tomllib.load(stream)
     except FileNotFoundError:
         raise ManifestError(name, [Problem("", "no such file", "check the path that names it")]) from None
+    except RecursionError:
+        raise ManifestError(name, [Problem("", _TOO_DEEP, _FLATTEN)]) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ManifestError(name, [Problem("", f"not TOML: {error}", "mend the line it points to")]) from error
     except OSError as error:
@@ -75,7 +80,11 @@ def read_toml(path: Path, name: str = "") -> dict[str, Any]:
         line = next((at for at, text in enumerate(lines, 1) if _THOUSANDS.search(text)), "?")
         problem = f"expected whole numbers of at most {_BITS} bits, found one of thousands of digits (at line {line})"
         raise ManifestError(name, [Problem("", problem, _SHORTER)]) from error
-    if found := [Problem(_written(at), problem, _SHORTER) for at, problem in _too_large(document)]:
+    try:
+        found = [Problem(_written(at), problem, _SHORTER) for at, problem in _too_large(document)]
+    except RecursionError:
+        raise ManifestError(name, [Problem("", _TOO_DEEP, _FLATTEN)]) from None
+    if found:
         raise ManifestError(name, found)
     return document
 
@@ -97,6 +106,8 @@ def structure(value: Any, shape: type[T], file: str, at: str = "") -> T:
     """
     try:
         return _CONVERTER.structure(value, shape)
+    except RecursionError:
+        raise ManifestError(file, [Problem(at, _TOO_DEEP, _FLATTEN)]) from None
     except _Wrong as wrong:
         problems = [
             Problem(_written([*([at] if at else []), *path]), problem, remedy) for path, problem, remedy in wrong.found
@@ -167,6 +178,8 @@ def _bool(value: Any, _: Any) -> bool:
 def _str(value: Any, _: Any) -> str:
     if not isinstance(value, str):
         raise _expected("text", value, "put it in quotes")
+    if _HALF.search(value):  # JSON can say half a character, which no file can hold
+        raise _wrong(f"expected text, found {value!a}, which is not Unicode", "write whole characters")
     return value
 
 

@@ -175,9 +175,9 @@ def read_record(path: Path) -> Record:
     remedy = "move its folder away and run it again"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
+    except FileNotFoundError as error:
         raise InvalidRecord(f"cannot be read ({error.strerror})", where=str(path), remedy=remedy) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidRecord(f"is not JSON ({error})", where=str(path), remedy=remedy) from error
     if not isinstance(content, dict):
         raise InvalidRecord("is not a record", where=str(path), remedy=remedy)
@@ -185,7 +185,11 @@ def read_record(path: Path) -> Record:
         problem = f"has schema {content.get('schema')!r}, this version reads schema {RECORD_SCHEMA}"
         raise InvalidRecord(problem, where=str(path), remedy="read it with the version of rephase that wrote it")
     written = content.pop("digest", None)
-    if digest_of(content) != written:
+    try:
+        found = digest_of(content)
+    except RecursionError as error:
+        raise InvalidRecord("is nested more deeply than any record", where=str(path), remedy=remedy) from error
+    if found != written:
         raise InvalidRecord("was changed after it was written", where=str(path), remedy=remedy)
     try:
         return structure(content, Record, str(path))

@@ -40,7 +40,7 @@ def parse_change(text: str) -> tuple[str, Any]:
         raise UsageError(f"{text!r} is no change", where="--set", remedy="write a.dotted.path=value")
     try:
         return path.strip(), tomllib.loads(f"value = {value}")["value"]
-    except ValueError:  # also where a number has more digits than Python takes
+    except (ValueError, RecursionError):  # also where a number has more digits than Python takes
         return path.strip(), value.strip()
 
 

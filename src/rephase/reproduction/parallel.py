@@ -14,7 +14,8 @@ import queue
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.context import SpawnProcess
 from multiprocessing.queues import Queue
 from pathlib import Path
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from rephase.errors import CannotRunHere, RephaseError
+from rephase.errors import CannotRunHere, RephaseError, understood
 from rephase.manifest import Run, read_phase
 from rephase.reproduction.grouping import groups_of
 from rephase.reproduction.running import Ran, Workshop, prepare, run_all
@@ -107,7 +108,7 @@ def run_side_by_side(
     working: dict[str, SpawnProcess] = {}
     ends: list[_End] = []
     told: set[str] = set()
-    with Stopping() as stopping:
+    with Stopping() as stopping, _none_left_behind(working):
         while working or (waiting and not stopping.is_requested and not any(end.error for end in ends)):
             while waiting and len(working) < processes and not stopping.is_requested:
                 order = waiting.pop(0)
@@ -134,6 +135,19 @@ def run_side_by_side(
     return _together([end.ran for end in ends if end.ran is not None], skipped, time.monotonic() - began)
 
 
+@contextmanager
+def _none_left_behind(working: dict[str, SpawnProcess]) -> Iterator[None]:
+    """Have every process save and end when this one cannot go on, such as when no more processes may be started."""
+    try:
+        yield
+    except BaseException:
+        for process in working.values():
+            process.terminate()
+        for process in working.values():
+            process.join()
+        raise
+
+
 def _work(order: _Order, messages: Queue[Any], parent: int) -> None:
     """Do one order; runs in a process of its own."""
     _die_with(parent)
@@ -150,8 +164,8 @@ def _work(order: _Order, messages: Queue[Any], parent: int) -> None:
         end = _End(group, run_all(workshop, order.runs, messages.put, messages.put))
     except KeyboardInterrupt:
         end = _End(group, was_stopped=True)
-    except RephaseError as error:
-        end = _End(group, error=error)
+    except BaseException as error:  # whatever it is must reach the one that waits for this group
+        end = _End(group, error=understood(error))
     messages.put(end)
 
 
@@ -186,7 +200,7 @@ def _died(working: dict[str, SpawnProcess], messages: Queue[Any]) -> list[_End]:
     """Processes that ended without a last word, such as those the system killed for memory."""
     found = []
     for group, process in list(working.items()):
-        if process.exitcode not in (None, 0) and messages.empty():
+        if process.exitcode is not None and messages.empty():
             del working[group]
             error = CannotRunHere(
                 f"the process of {group} ended with {process.exitcode}",

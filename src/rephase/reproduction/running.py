@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from rephase.errors import CannotRunHere, PluginError, RephaseError, RunFailed
+from rephase.errors import CannotRunHere, PluginError, RunFailed, UsageError, understood
 from rephase.manifest import Phase, Run
 from rephase.manifest.hashing import short
 from rephase.manifest.record import Record
@@ -233,9 +233,7 @@ def _run_cohort(
         owners = workshop.compositions[config].owners
         raise PluginError(reason, where=owners, remedy="mend the plugin, or name another part") from left
     except Exception as error:
-        reason = str(error) if isinstance(error, RephaseError) else f"{type(error).__name__}: {error}"
-        for run in runs:
-            store.fail(run, reason)
+        _all_failed(store, runs, training, error)
         raise
     finally:
         if training is not None:
@@ -247,10 +245,10 @@ def _run_cohort(
 
 
 def _all_failed(
-    store: Store, runs: Sequence[Run], training: CohortTraining | None, error: RunFailed | OSError
+    store: Store, runs: Sequence[Run], training: CohortTraining | None, error: BaseException
 ) -> dict[Run, str]:
     own = training.failures if training is not None else {}
-    reasons = {run: str(own.get(run, error)) for run in runs if not store.is_completed(run)}
+    reasons = {run: str(own.get(run, understood(error))) for run in runs if not store.is_completed(run)}
     for run, reason in reasons.items():
         try:
             store.fail(run, reason)
@@ -330,3 +328,10 @@ def _require_device(device: str) -> None:
 
         if not torch.cuda.is_available():
             raise CannotRunHere("there is no CUDA device", remedy="run on a machine with one or give --device cpu")
+        _, _, number = device.partition(":")
+        if number and int(number) >= torch.cuda.device_count():
+            raise UsageError(
+                f"there is no device {device!r}, there are {torch.cuda.device_count()}",
+                where="--device",
+                remedy="count from cuda:0",
+            )

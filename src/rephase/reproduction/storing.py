@@ -8,7 +8,8 @@
 
 Every file appears whole or not at all (temporary file, fsync, rename), and a run's record is written last: a run is
 COMPLETED exactly when its record is there. A run is held by a lock on an open file, which the system gives back when
-a process dies however it dies. Plain files only, so that it works on network file systems. Imports no torch.
+a process dies however it dies; where there are no locks nothing is run. Looking never writes. Plain files only, so that
+it works on network file systems. Imports no torch.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ from rephase.manifest.hashing import digest_of, plain, short
 from rephase.manifest.lock import Lock, format_lock, read_lock
 from rephase.manifest.reading import structure
 from rephase.manifest.record import Record, format_record, read_record
-from rephase.manifest.writing import write_atomically
+from rephase.manifest.writing import naming, write_atomically
 
-__all__ = ["RunState", "State", "Store"]
+__all__ = ["RunState", "State", "Store", "try_lock"]
 
 _STATE_SCHEMA = 1
 _TRIES = 5
@@ -129,7 +130,7 @@ class Store:
             state = structure(json.loads(path.read_text(encoding="utf-8")), RunState, str(path))
         except FileNotFoundError:
             state = None
-        except (OSError, ValueError, ManifestError) as error:
+        except (ValueError, RecursionError, ManifestError) as error:
             raise InvalidRecord(f"is not a run's state ({error})", where=str(path), remedy="remove it") from error
         if self.is_completed(run) and (state is None or state.state is not State.COMPLETED):
             # Killed between the record and the state: the record, written last but one, decides.
@@ -137,14 +138,20 @@ class Store:
         return state
 
     def is_held(self, run: Run) -> bool:
-        """Whether a living process holds the run."""
+        """Whether a living process holds the run.
+
+        Raises:
+            OSError: The system does not say, such as on a file system without locks.
+        """
         path = self.folder_of(run) / "lock"
-        if not path.exists():
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
             return False
-        with path.open("a") as stream:
-            if not _try_lock(stream.fileno()):
-                return True
-        return False
+        try:
+            return not try_lock(descriptor, path, fcntl.LOCK_SH)
+        finally:
+            os.close(descriptor)
 
     def write_state(self, run: Run, state: RunState) -> None:
         """Write the run's state file, stamped with this process and the time."""
@@ -208,7 +215,7 @@ class Store:
                 self.folder_of(run).mkdir(parents=True, exist_ok=True)
                 stream = held.enter_context((self.folder_of(run) / "lock").open("a"))
                 # Looked at only under the lock: whoever held it may have completed the run meanwhile.
-                if _claim_lock(stream.fileno()) and not self.is_completed(run):
+                if _claim_lock(stream.fileno(), Path(stream.name)) and not self.is_completed(run):
                     claimed.append(run)
             yield tuple(claimed)
 
@@ -255,35 +262,58 @@ class Store:
             now: What it resolves to in this process.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / ".lock.json.held").open("a") as stream:
-            fcntl.flock(stream.fileno(), fcntl.LOCK_EX)
+        path = self.folder / ".lock.json.held"
+        with path.open("a") as stream:
+            with naming(path):
+                fcntl.flock(stream.fileno(), fcntl.LOCK_EX)
             earlier = self.lock()
             pinned = evolve(earlier, inputs={**now.inputs, **earlier.inputs}) if earlier else now
             if pinned != earlier:
                 write_atomically(self.folder / "lock.json", format_lock(pinned))
 
     def summary(self, extended: bool = False) -> list[dict[str, Any]]:
-        """State of every run as plain values, in the phase's order; a run nobody asked for has an empty state."""
+        """State of every run as plain values, in the phase's order; a run nobody asked for has an empty state.
+
+        Whether a run is held is None where the system does not say.
+        """
         rows = []
         for run in self.phase.runs(extended):
             state = self.state_of(run)
             row = plain(state) if state else {"state": ""}
-            rows.append({**row, "config": run.config, "task": run.task, "seed": run.seed, "held": self.is_held(run)})
+            held = self._may_be_held(run)
+            rows.append({**row, "config": run.config, "task": run.task, "seed": run.seed, "held": held})
         return rows
 
+    def _may_be_held(self, run: Run) -> bool | None:
+        try:
+            return self.is_held(run)
+        except OSError:  # a colleague's files, or no locks here: nobody can tell
+            return None
 
-def _try_lock(descriptor: int) -> bool:
+
+def try_lock(descriptor: int, path: Path, kind: int = fcntl.LOCK_EX) -> bool:
+    """Take a lock on an open file if nobody else has one that excludes it.
+
+    Args:
+        descriptor: The open file; the lock is given back when it is closed, however that comes about.
+        path: Its path, for what is raised.
+        kind: ``LOCK_EX``, or ``LOCK_SH`` to ask whether anybody has the other.
+
+    Raises:
+        OSError: There are no locks here.
+    """
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with naming(path):
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
 
 
-def _claim_lock(descriptor: int) -> bool:
+def _claim_lock(descriptor: int, path: Path) -> bool:
     # Somebody asking `is_held` has the lock for an instant; that must not look like a process that runs the run.
     for _ in range(_TRIES):
-        if _try_lock(descriptor):
+        if try_lock(descriptor, path):
             return True
         time.sleep(_PAUSE_SECONDS)
     return False

@@ -11,7 +11,6 @@ submitted and nobody is asked here. Imports no torch.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -27,7 +26,7 @@ from rephase.manifest import Run
 from rephase.manifest.hashing import plain
 from rephase.manifest.reading import structure
 from rephase.manifest.writing import write_atomically
-from rephase.reproduction.storing import Store
+from rephase.reproduction.storing import Store, try_lock
 
 __all__ = ["Submission", "latest_by_run", "one_submitter", "read_submissions", "write_submission"]
 
@@ -122,7 +121,7 @@ def read_submissions(store: Store) -> tuple[Submission, ...]:
     for path in _folder(store).glob("*.json"):
         try:
             submission = structure(json.loads(path.read_text(encoding="utf-8")), Submission, str(path))
-        except (OSError, ValueError, ManifestError) as error:
+        except (ValueError, RecursionError, ManifestError) as error:
             raise InvalidRecord(f"is not a submission ({error})", where=str(path), remedy="move it away") from error
         if submission.schema != _SCHEMA:
             raise InvalidRecord(
@@ -158,12 +157,10 @@ def one_submitter(store: Store) -> Iterator[None]:
     folder = _folder(store)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("a") as stream:
-        try:
-            fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not try_lock(stream.fileno(), folder / "lock"):
             raise UsageError(
                 "another process is submitting these runs", where=str(folder), remedy="wait for it, then look again"
-            ) from error
+            )
         yield
 
 

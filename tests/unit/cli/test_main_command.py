@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from argparse import Namespace
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -15,9 +20,11 @@ import pytest
 from rephase.cli import commands
 from rephase.cli import main as frame
 from rephase.cli.main import main
-from rephase.cli.rendering import table
+from rephase.cli.rendering import emit, table, tell
 from rephase.errors import InputMismatch, ManifestError, Problem
 from rephase.reproduction.stopping import Stopped
+
+ROOT = Path(__file__).parents[3]
 
 
 def command(monkeypatch: pytest.MonkeyPatch, error: BaseException | None) -> None:
@@ -135,11 +142,101 @@ def test_errors_are_readable_by_machines(monkeypatch: pytest.MonkeyPatch, capsys
     assert said["problems"] == [{"path": "a.b", "problem": "unknown key", "remedy": "remove it"}]
 
 
-def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_is_one_line_with_a_code_of_its_own_and_its_traceback_is_kept(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     command(monkeypatch, ZeroDivisionError("ours"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
-    with pytest.raises(ZeroDivisionError):
-        main(["fake"])
+    assert main(["fake"]) == 70
+    [line] = capsys.readouterr().err.splitlines()
+    [kept] = tmp_path.glob("rephase-bug-*.txt")
+    assert line.startswith("rephase: ZeroDivisionError: ours at ")
+    assert line.endswith(f"; this is a bug of rephase or of a plugin; report it with its traceback, which is in {kept}")
+    assert "rephase fake\n\nTraceback (most recent call last)" in kept.read_text()
+
+
+def test_a_bug_whose_traceback_cannot_be_kept_is_still_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    command(monkeypatch, ZeroDivisionError("ours"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+
+    assert main(["fake"]) == 70
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.endswith("its traceback could not be kept (No such file or directory), so report this line")
+
+
+@pytest.mark.parametrize("said", ["no licence found", 0, 1, None])
+def test_a_strangers_exit_is_never_success_nor_a_verdict(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], said: object
+) -> None:
+    command(monkeypatch, SystemExit(said))
+
+    assert main(["fake"]) == 3
+    [line] = capsys.readouterr().err.splitlines()
+    assert "foreign code ended the program by sys.exit" in line
+    assert said is None or repr(said) in line
+
+
+def rephase(*words: str, **kept: object) -> subprocess.CompletedProcess[bytes]:
+    """Run a `rephase` process in the checkout."""
+    environ = {**os.environ, **{name: str(value) for name, value in kept.items() if name.isupper()}}
+    options = {name: value for name, value in kept.items() if not name.isupper()}
+    return subprocess.run(
+        [sys.executable, "-m", "rephase", *words],
+        cwd=ROOT,
+        env=environ,
+        check=False,
+        **options,  # type: ignore[call-overload]
+    )
+
+
+def test_a_full_disk_under_the_output_is_no_success() -> None:
+    with open("/dev/full", "wb") as full:
+        done = rephase("tasks", stdout=full, stderr=subprocess.PIPE)
+
+    assert done.returncode == 3
+    assert done.stderr.decode().splitlines() == [
+        "rephase: No space left on device; make room and give the same command again; what was finished is kept"
+    ]
+
+
+def test_a_reader_that_goes_away_is_neither_success_nor_a_verdict() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = rephase("tasks", stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_what_an_encoding_lacks_is_shown_as_an_escape() -> None:
+    done = rephase("show", "ph\u00e4se", PYTHONIOENCODING="ascii", capture_output=True)
+
+    assert done.returncode == 2
+    assert done.stderr.decode("ascii").startswith(r"rephase: unknown phase 'ph\xe4se'")
+
+
+def test_nothing_a_file_says_moves_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = "a\x1b[2Jb\u202ec\rd"
+
+    tell(hostile)
+    emit(Namespace(json=False), {}, table(["Name"], [[f"{hostile}\nspoofed"]]))
+    told = capsys.readouterr()
+
+    assert told.err == "a\\x1b[2Jb\\u202ec\\x0dd\n"
+    assert told.out == "Name\n" + "a\\x1b[2Jb\\u202ec\\x0dd\\x0aspoofed\n"
+
+
+def test_nobody_reading_progress_ends_no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone(io.StringIO):
+        def write(self, _: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stderr", Gone())
+
+    tell("epoch 1")
 
 
 def test_plugins_tells_the_same_twice(capsys: pytest.CaptureFixture[str]) -> None:

@@ -110,7 +110,7 @@ def read_index(folder: Path) -> tuple[StoreIndex, str]:
                 f"has layout {raw.get('schema')!r}, this version reads {_SCHEMA}", where=str(path), remedy=remedy
             )
         return structure(raw, StoreIndex, str(path)), file_digest(path)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DatasetError("is not JSON", where=str(path), remedy=remedy) from error
     except ManifestError as error:
         found = "; ".join(str(problem) for problem in error.problems)
