@@ -90,3 +90,48 @@ def test_twenty_kills_at_random_moments_change_nothing(project: Path, tmp_path: 
     assert _numbers(records) == _numbers(expected)
     attempts += [record.attempt for record in records]
     assert max(attempts) > 1, "no kill met a run that had begun"
+
+
+def _die_between_records(project: Path, runs: Path) -> None:
+    keep = Store.write_record
+    written = []
+
+    def write_one(store: Store, record: Record) -> None:
+        if written:
+            os.kill(os.getpid(), signal.SIGKILL)
+        written.append(record.run)
+        keep(store, record)
+
+    Store.write_record = write_one  # type: ignore[method-assign]  # in the forked child alone
+    _work(project, runs)
+
+
+def test_a_group_killed_between_two_records_goes_on_from_its_own_state(project: Path, tmp_path: Path) -> None:
+    _finish(project, tmp_path / "undisturbed")
+    phase = open_phase("phase3", "embedded", project)
+    process = FORK.Process(target=_die_between_records, args=(project, tmp_path / "killed"))
+    process.start()
+    process.join(300)
+    store = Store(tmp_path / "killed", phase)
+    assert process.exitcode == -signal.SIGKILL
+    assert len(store.records()) == 1
+
+    _finish(project, tmp_path / "killed")
+
+    assert _numbers(store.records()) == _numbers(Store(tmp_path / "undisturbed", phase).records())
+    assert list(store.folder.rglob("state.safetensors")) == []
+
+
+def test_a_part_of_a_group_says_what_it_costs_before_it_trains(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    phase = open_phase("phase3", "embedded", project)
+    seed = str(phase.manifest.seeds[0])
+    words = ["run", "phase3", "--project", str(project), "--runs", str(tmp_path), "--config", "flowpolicy"]
+
+    assert main([*words, "--seed", seed]) == 0
+
+    said = capsys.readouterr().err
+    sentence = "flowpolicy: training 1 of the 2 runs of a group without the others"
+    assert sentence in said
+    assert said.index(sentence) < said.rindex("flowpolicy")

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from rephase.manifest import Phase, Run
 
-__all__ = ["LARGEST_GROUP", "groups_of"]
+__all__ = ["LARGEST_GROUP", "groups_of", "whole_group"]
 
 LARGEST_GROUP = 5
 """Most runs with world models of their own that one process of a CPU trains together."""
@@ -22,22 +22,32 @@ LARGEST_GROUP = 5
 def groups_of(phase: Phase, runs: Sequence[Run], device: str) -> list[tuple[Run, ...]]:
     """The groups that runs are trained in, config by config.
 
-    What is left after some groups are done is divided as it was before.
-
     Args:
         phase: Their phase.
         runs: The runs that are not done yet.
         device: Where they are computed.
 
     Returns:
-        Groups of one config and block each, in the order of the runs; those of a block differ by one run at most.
+        Of each group that the manifest means, those that are among ``runs``; groups without any are left out.
     """
+    wanted = set(runs)
+    named = dict.fromkeys(run.config for run in runs)
+    groups = [group for config in named for group in _declared(phase, config, device)]
+    found = [tuple(run for run in group if run in wanted) for group in groups]
+    return [group for group in found if group]
+
+
+def whole_group(phase: Phase, run: Run, device: str) -> tuple[Run, ...]:
+    """The group that the manifest means a run to be trained in, the run included."""
+    return next(group for group in _declared(phase, run.config, device) if run in group)
+
+
+def _declared(phase: Phase, config: str, device: str) -> list[tuple[Run, ...]]:
+    """A config's groups, block of seeds by block; those of a block differ by one run at most."""
+    known = [run for run in phase.runs(reference=True) if run.config == config]
     groups: list[tuple[Run, ...]] = []
-    for config in dict.fromkeys(run.config for run in runs):
-        for block in phase.seed_blocks(reference=True):
-            own = tuple(run for run in runs if run.config == config and run.seed in block)
-            if own:
-                groups += _divided(phase, config, own, device)
+    for block in phase.seed_blocks(reference=True):
+        groups += _divided(phase, config, tuple(run for run in known if run.seed in block), device)
     return groups
 
 

@@ -21,7 +21,7 @@ from rephase.manifest.record import Record
 from rephase.plugins.registry import discover
 from rephase.plugins.sources import Source
 from rephase.reproduction.composing import Composition, compose
-from rephase.reproduction.grouping import groups_of
+from rephase.reproduction.grouping import groups_of, whole_group
 from rephase.reproduction.inputs import verify_inputs
 from rephase.reproduction.noting import Noting
 from rephase.reproduction.provenance import make_lock, provenance
@@ -164,7 +164,8 @@ def run_all(
             with store.claim(own) as claimed:
                 elsewhere += [run for run in own if run not in claimed and not store.is_completed(run)]
                 if claimed:
-                    done = _run_cohort(workshop, own[0].config, claimed, arithmetic, stopping, report, say)
+                    together = _together(workshop, claimed, say)
+                    done = _run_cohort(workshop, together, claimed, arithmetic, stopping, report, say)
                     failed |= done
                     completed += [run for run in claimed if run not in done]
     return Ran(
@@ -176,19 +177,42 @@ def run_all(
     )
 
 
+def _together(workshop: Workshop, runs: tuple[Run, ...], say: Callable[[str], None]) -> tuple[Run, ...]:
+    """The runs to train so that these can be recorded.
+
+    A group that was killed while it wrote its records has left its state; from there the missing ones are the same to
+    the last bit. Otherwise a part of a group is trained alone, whose rounding is another, and that is said first.
+    """
+    whole = whole_group(workshop.phase, runs[0], workshop.device)
+    if runs == whole:
+        return whole
+    others_are_done = all(workshop.store.is_completed(run) for run in whole if run not in runs)
+    if others_are_done and workshop.store.cohort_path(whole).exists():
+        say(
+            f"{runs[0].config}: {len(runs)} of a group of {len(whole)} have no record yet; "
+            "going on from the group's state"
+        )
+        return whole
+    say(
+        f"{runs[0].config}: training {len(runs)} of the {len(whole)} runs of a group without the others; "
+        "they round otherwise than in the group, so digests will differ and values are judged"
+    )
+    return runs
+
+
 def _run_cohort(
     workshop: Workshop,
-    config: str,
+    together: tuple[Run, ...],
     runs: tuple[Run, ...],
     arithmetic: Mapping[str, Any],
     stopping: Stopping,
     report: Callable[[Progress], None],
     say: Callable[[str], None],
 ) -> dict[Run, str]:
-    """Run the runs of one config and return the reason of each that failed."""
+    """Train runs of one config together, record some of them, and return the reason of each of those that failed."""
     from rephase.reproduction.training import CohortTraining
 
-    store, phase = workshop.store, workshop.phase
+    store, phase, config = workshop.store, workshop.phase, runs[0].config
     attempts = {run: _attempts(store, run) + 1 for run in runs}
     epochs = phase.algorithm(config).epochs
     origin = provenance(workshop.sources, workshop.project) | {"arithmetic": arithmetic}
@@ -196,12 +220,12 @@ def _run_cohort(
         state = RunState(state=State.RUNNING, attempt=attempts[run], epochs=epochs, job=origin["job"])
         store.write_state(run, state)
     training: CohortTraining | None = None
-    checkpoint = store.cohort_path(runs)
+    checkpoint = store.cohort_path(together)
     try:
         training = CohortTraining(
             phase,
             config,
-            runs,
+            together,
             workshop.compositions[config],
             workshop.inputs,
             checkpoint,
@@ -216,8 +240,9 @@ def _run_cohort(
         if workshop.device != "cpu":
             say(f"{config}: " + ", ".join(f"{what} {how}" for what, how in training.how().items()))
         measured = training.measure()
-        for run, found in measured.items():
-            _keep(workshop, run, found, training, attempts[run], origin)
+        for run in runs:
+            if run in measured:
+                _keep(workshop, run, measured[run], training, attempts[run], origin)
     except KeyboardInterrupt as stop:
         epoch = training.cohort.epoch if training else 0
         how = "stopped" if isinstance(stop, Stopped) else "interrupted"
@@ -238,10 +263,11 @@ def _run_cohort(
     finally:
         if training is not None:
             training.close()
-    for run, failure in training.failures.items():
-        store.fail(run, str(failure))
+    failures = {run: str(failure) for run, failure in training.failures.items() if run in runs}
+    for run, failure in failures.items():
+        store.fail(run, failure)
     _forget(checkpoint)
-    return {run: str(failure) for run, failure in training.failures.items()}
+    return failures
 
 
 def _all_failed(

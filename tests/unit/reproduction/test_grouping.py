@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rephase.manifest import Phase, read_phase
-from rephase.reproduction.grouping import LARGEST_GROUP, groups_of
+from rephase.reproduction.grouping import LARGEST_GROUP, groups_of, whole_group
 
 FOLDER = Path(__file__).parents[3] / "reproductions"
 
@@ -58,6 +58,15 @@ def test_what_is_left_is_divided_as_it_was_before() -> None:
         for done in range(len(groups)):
             left = [run for at, group in enumerate(groups) if at != done for run in group]
             assert groups_of(declared, left, "cpu") == [group for at, group in enumerate(groups) if at != done]
+
+
+@pytest.mark.parametrize("name", ["phase3", "phase4"])
+def test_a_group_with_some_of_its_runs_done_is_no_other_group(name: str) -> None:
+    declared = phase(name)
+    for group in groups_of(declared, declared.runs(reference=True), "cpu"):
+        for at in range(1, len(group)):
+            assert groups_of(declared, group[at:], "cpu") == [group[at:]]
+            assert whole_group(declared, group[at], "cpu") == group
 
 
 def test_nothing_left_is_no_group() -> None:
