@@ -6,7 +6,7 @@ import argparse
 import math
 from typing import TYPE_CHECKING
 
-from rephase.cli.options import add_phase, phase_of, project_of, store_of
+from rephase.cli.options import add_phase, computes_as_asked, phase_of, project_of, store_of
 from rephase.cli.rendering import emit, table, tell
 from rephase.errors import CannotRunHere, UsageError
 
@@ -49,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
             where=phase.name,
             remedy=f"'rephase run {phase.manifest.phase} --scale {phase.manifest.scale}' makes some",
         )
+    computes_as_asked(arguments, phase, "cpu")
     found = list(reevaluate(store, project_of(arguments), records, arguments.episodes, tell))
     cells = noise_of_cells(found)
     data = {"episodes": arguments.episodes, "runs": [one.to_json() for one in found], "cells": plain(cells)}

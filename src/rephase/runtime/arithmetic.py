@@ -41,7 +41,7 @@ __all__ = [
 
 PROBED: Mapping[str, str] = {
     "C library": "sha256:47049f258b2fa1b1255a80c7b8f529f9e6136e4a222f284530dec6f09901d0bc",
-    "numpy 2.4.6": "sha256:ce2f3f01183e50ae403730ef8bb18948272bccc52133e4007d9d09da071c13d2",
+    "numpy 2.4.6": "sha256:799433723d6715a0fa35a9ab09c63c1408510b53f07f3ee50c9de574ec26080e",
     "torch 2.13.0": "sha256:0a1d2a4f0500cc5f2ee9b88ba2f6921ee084a84985d63345a593f7b3f0c30df5",
 }
 """Digest of each part of the probe where it was seen, by the part's name and version."""
@@ -189,6 +189,8 @@ def probe() -> dict[str, str]:
     x = np.array(points)
     square = x[:900].reshape(30, 30)
     arrays = [np.sin(x), np.exp(x / 16), np.tan(x), np.log(np.abs(x)), np.arctan(x), square @ square, x.sum()]
+    single = np.stack([square, square + 1]).astype(np.float32)
+    arrays += [single @ single.transpose(0, 2, 1), single[:, :7] @ single]
     rows = torch.tensor(points, dtype=torch.float32).reshape(20, 50) / 100
     tensors = [rows @ rows.T, rows.softmax(-1), rows.tanh(), rows.exp(), torch.nn.functional.layer_norm(rows, (50,))]
     tensors += [torch.bmm(rows.expand(3, 20, 50), rows.T.expand(3, 50, 20)), rows.double() @ rows.double().T]
