@@ -63,12 +63,13 @@ def judge_aggregates(cells: Sequence[CellVerdict], rules: VerdictRules) -> tuple
     configs = sorted({cell.config for cell in cells})
     level = rules.alpha / 2 / max(1, len(configs))
     return tuple(
-        _judge(config, [cell for cell in cells if cell.config == config and cell.is_judged], level, rules.floor / 2)
+        _judge(config, [cell for cell in cells if cell.config == config and cell.is_judged], level, rules)
         for config in configs
     )
 
 
-def _judge(config: str, cells: Sequence[CellVerdict], level: float, material: float) -> AggregateVerdict:
+def _judge(config: str, cells: Sequence[CellVerdict], level: float, rules: VerdictRules) -> AggregateVerdict:
+    material = rules.floor / 2
     tasks = tuple(sorted(cell.task for cell in cells))
     difference = error = degrees = t = p = math.nan
     if cells:
@@ -77,14 +78,15 @@ def _judge(config: str, cells: Sequence[CellVerdict], level: float, material: fl
         degrees = _satterthwaite(cells)
         t = t_value(difference, error)
         p = two_sided_p(t, degrees)
+    shift = f"{difference:+.{rules.decimals}f}"
     if not cells:
         decision, reason = Decision.INCONCLUSIVE, "no task has seeds enough for a test"
     elif p <= level and abs(difference) > material:
         decision = Decision.FAIL
-        reason = f"a mean shift of {difference:+.1f} points over {len(tasks)} tasks, p = {p:.3g} (level {level:.3g})"
+        reason = f"a mean shift of {shift} points over {len(tasks)} tasks, p = {p:.3g} (level {level:.3g})"
     else:
         decision = Decision.PASS
-        reason = f"no material mean shift shown: {difference:+.1f} points, p = {p:.3g} (level {level:.3g})"
+        reason = f"no material mean shift shown: {shift} points, p = {p:.3g} (level {level:.3g})"
     return AggregateVerdict(
         config=config,
         tasks=tasks,

@@ -201,18 +201,20 @@ def _test(verdict: CellVerdict, x: Sample, y: Sample, rules: VerdictRules) -> Ce
 def _decide(verdict: CellVerdict, rules: VerdictRules) -> CellVerdict:
     spread = spread_decision(verdict, rules)
     verdict = evolve(verdict, withheld=spread.withheld)
-    shift = f"{verdict.difference:+.1f} points"
+    shift = f"{verdict.difference:+.{rules.decimals}f} points"
     # FAIL first: with many seeds a shift can be both shown to exist and shown to be under k, and then it exists.
     if verdict.p_holm <= rules.alpha / 2 and abs(verdict.difference) > rules.floor:
         reason = f"a shift of {shift}, Holm-adjusted p = {verdict.p_holm:.3g}"
         return evolve(verdict, decision=Decision.FAIL, reason=reason)
     if spread.failed:
         return evolve(verdict, decision=Decision.FAIL, reason=spread.failed)
-    bound = f"{_rounded_up(verdict.upper)} points"
+    bound = f"{_rounded_up(verdict.upper, rules.decimals)} points"
     if verdict.upper_percent is not None:
         bound += f" ({verdict.upper_percent:.0f}% of the recorded mean)"
     if verdict.upper > verdict.margin:
-        reason = f"a shift of up to {bound} is left open, more than the {verdict.margin:.1f} a PASS may leave"
+        reason = (
+            f"a shift of up to {bound} is left open, more than the {verdict.margin:.{rules.decimals}f} a PASS may leave"
+        )
     elif spread.withheld:
         reason = spread.withheld
     else:
@@ -221,6 +223,7 @@ def _decide(verdict: CellVerdict, rules: VerdictRules) -> CellVerdict:
     return evolve(verdict, decision=Decision.INCONCLUSIVE, reason=reason)
 
 
-def _rounded_up(value: float) -> str:
+def _rounded_up(value: float, decimals: int) -> str:
     # A bound is rounded up: rounding it down would certify more than was shown.
-    return f"{math.ceil(round(value * 10, 6)) / 10:.1f}"
+    unit = 10.0**decimals
+    return f"{math.ceil(round(value * unit, 6)) / unit:.{decimals}f}"

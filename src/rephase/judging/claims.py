@@ -15,6 +15,7 @@ from rephase.judging.cells import Cell
 from rephase.judging.decisions import ClaimStatus
 from rephase.judging.samples import Welch, holm, is_measurable, paired, sample, welch
 from rephase.manifest.outcomes import RecordedOutcomes
+from rephase.manifest.rules import decimals_for
 
 __all__ = ["Claim", "ClaimVerdict", "Seeds", "claims_of", "judge_claims"]
 
@@ -175,7 +176,10 @@ def _judge(
     elif shown and after < 0:
         status, reason = ClaimStatus.CONTRADICTED, f"the reproduction shows the opposite ({chance})"
     elif abs(after) < floor:
-        status, reason = ClaimStatus.NOT_ESTABLISHED, f"a lead of {after:+.1f} points is a tie ({chance})"
+        status, reason = (
+            ClaimStatus.NOT_ESTABLISHED,
+            f"a lead of {after:+.{decimals_for(floor)}f} points is a tie ({chance})",
+        )
     elif shown and after > 0 and before > 0:
         status, reason = ClaimStatus.ESTABLISHED, f"shown by the reproduction ({chance})"
     elif after > 0 and before > 0:

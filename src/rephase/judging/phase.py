@@ -126,7 +126,8 @@ def judge_phase(
     cells = tuple(evolve(cell, noise=noise.get((cell.config, cell.task), math.nan)) for cell in cells)
     aggregates = judge_aggregates(cells, rules)
     missing = missing_runs(declared, reproduced)
-    decision, reason = _decide(found, replay, cells, aggregates, nothing or _still_to_do(missing, declared, judged))
+    open_ = nothing or _still_to_do(missing, declared, judged)
+    decision, reason = _decide(found, replay, cells, aggregates, open_, rules.decimals)
     stated = claims_of(recorded, rules.floor) if claims is None else tuple(claims)
     seeds = _seeds(judged, broken), _seeds(reproduced, broken)
     return PhaseVerdict(
@@ -164,6 +165,7 @@ def _decide(
     cells: Sequence[CellVerdict],
     aggregates: Sequence[AggregateVerdict],
     nothing: str,
+    decimals: int,
 ) -> tuple[Decision, str]:
     failed = [_named(cell) for cell in cells if cell.decision is Decision.FAIL]
     failed += [f"{one.config} over all tasks" for one in aggregates if one.decision is Decision.FAIL]
@@ -185,15 +187,16 @@ def _decide(
     if open_cells:
         named = ", ".join(f"{_named(cell)} ({cell.reason})" for cell in open_cells)
         return Decision.INCONCLUSIVE, f"neither a shift nor its absence was shown for {named}"
-    return Decision.PASS, _left_open(cells)
+    return Decision.PASS, _left_open(cells, decimals)
 
 
-def _left_open(cells: Sequence[CellVerdict]) -> str:
+def _left_open(cells: Sequence[CellVerdict], decimals: int) -> str:
     """What a PASS does not exclude, in the cell where that is most."""
     widest = max(cells, key=lambda cell: cell.upper)
     share = "" if widest.upper_percent is None else f" ({widest.upper_percent:.0f}% of its mean)"
     count = f"{len(cells)} {'cell' if len(cells) == 1 else 'cells'}"
-    points = math.ceil(round(widest.upper, 6))
+    unit = 10.0 ** (decimals if decimals > 1 else 0)  # whole points where points are many
+    points = f"{math.ceil(round(widest.upper * unit, 6)) / unit:.15g}"
     return f"no shift shown in {count}; shifts of up to {points} points{share} on {_named(widest)} are left open"
 
 

@@ -295,6 +295,8 @@ def _taken(table: Table, columns: Columns) -> str:
         for kind in ("method", "task", "seed", "step", "value", "spread", "error", "count")
         if kind in columns
     ]
+    if "value" not in columns and not columns.seeds:
+        named.append(f"a figure in {', '.join(repr(table.heading[index]) for index in columns.others[:6])}")
     if columns.seeds:
         named.append(f"{len(columns.seeds)} columns of one seed each")
     return f"columns: {', '.join(named)}"

@@ -57,7 +57,8 @@ def spread_decision(cell: CellVerdict, rules: VerdictRules) -> SpreadDecision:
     withheld = _far_outside(cell, rules)
     failed = ""
     if cell.spread_p < rules.spread_alpha and cell.reproduced_sd > rules.floor / 2:
-        described = f"a spread of {cell.reproduced_sd:.1f} points, {_times(cell)} the recorded, {_farthest(cell)}"
+        wide = f"{cell.reproduced_sd:.{rules.decimals}f}"
+        described = f"a spread of {wide} points, {_times(cell)} the recorded, {_farthest(cell, rules)}"
         withheld = withheld or described
         is_material = cell.reproduced_sd > max(rules.floor, FAIL_SHARE * abs(cell.recorded_mean))
         if len(cell.recorded) >= FAIL_SEEDS and cell.spread_p_holm <= FAIL_ALPHA and is_material:
@@ -68,11 +69,12 @@ def spread_decision(cell: CellVerdict, rules: VerdictRules) -> SpreadDecision:
 def _far_outside(cell: CellVerdict, rules: VerdictRules) -> str:
     """Why a single run is far outside a record whose values all have one sign; empty where none is."""
     lowest, highest = cell.recorded[0], cell.recorded[-1]
+    form = f".{rules.decimals}f"
     low, high = cell.reproduced[0], cell.reproduced[-1]
     if lowest > 0 and low < lowest / COLLAPSE and lowest - low > rules.floor:
-        return f"a run at {low:.1f} points, under a fourth of the lowest recorded {lowest:.1f}"
+        return f"a run at {low:{form}} points, under a fourth of the lowest recorded {lowest:{form}}"
     if lowest > 0 and high > highest * COLLAPSE and high - highest > rules.floor:
-        return f"a run at {high:.1f} points, over four times the highest recorded {highest:.1f}"
+        return f"a run at {high:{form}} points, over four times the highest recorded {highest:{form}}"
     return ""
 
 
@@ -81,6 +83,6 @@ def _times(cell: CellVerdict) -> str:
     return f"{ratio:.1f} times" if ratio < 1e6 else "far over"
 
 
-def _farthest(cell: CellVerdict) -> str:
+def _farthest(cell: CellVerdict, rules: VerdictRules) -> str:
     value = max(cell.reproduced, key=lambda value: abs(value - cell.recorded_mean))
-    return f"a run at {value:.1f}"
+    return f"a run at {value:.{rules.decimals}f}"

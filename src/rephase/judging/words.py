@@ -25,8 +25,12 @@ def verdict_text(verdict: PhaseVerdict, names: Mapping[str, str] | None = None) 
         names: What to call each configuration; its name where it is missing.
     """
     titles = dict(names or {})
-    blocks = [_cells(verdict.cells, titles), _attention(verdict.cells, titles), _aggregates(verdict, titles)]
-    blocks.append("\n".join(_claim(claim, titles) for claim in verdict.claims))
+    blocks = [
+        _cells(verdict.cells, titles, verdict.rules.decimals),
+        _attention(verdict.cells, titles),
+        _aggregates(verdict, titles),
+    ]
+    blocks.append("\n".join(_claim(claim, titles, verdict.rules.decimals) for claim in verdict.claims))
     blocks.append("\n".join(_wrapped(f"note: {note}") for note in verdict.notes))
     blocks.append("\n".join(_wrapped(f"breach: {breach}") for breach in verdict.breaches))
     blocks.append(_replay(verdict))
@@ -40,7 +44,7 @@ def _headline(verdict: PhaseVerdict) -> str:
     return f"{verdict.decision}: {verdict.phase} at the {verdict.scale} scale: {verdict.reason}"
 
 
-def _cells(cells: Sequence[CellVerdict], names: Mapping[str, str]) -> str:
+def _cells(cells: Sequence[CellVerdict], names: Mapping[str, str], decimals: int) -> str:
     if not cells:
         return ""
     rows = [["", "recorded", "reproduced", "shift", "open to", "verdict"]]
@@ -52,10 +56,10 @@ def _cells(cells: Sequence[CellVerdict], names: Mapping[str, str]) -> str:
         rows.append(
             [
                 f"  {cell.task}",
-                _moments(cell.recorded_mean, cell.recorded_sd),
-                _moments(cell.reproduced_mean, cell.reproduced_sd),
-                _number(cell.difference, "+.1f"),
-                _number(cell.upper, ".1f"),
+                _moments(cell.recorded_mean, cell.recorded_sd, decimals),
+                _moments(cell.reproduced_mean, cell.reproduced_sd, decimals),
+                _number(cell.difference, f"+.{decimals}f"),
+                _number(cell.upper, f".{decimals}f"),
                 str(cell.decision),
             ]
         )
@@ -88,7 +92,7 @@ def _aggregates(verdict: PhaseVerdict, names: Mapping[str, str]) -> str:
     )
 
 
-def _claim(verdict: ClaimVerdict, names: Mapping[str, str]) -> str:
+def _claim(verdict: ClaimVerdict, names: Mapping[str, str], decimals: int) -> str:
     claim = verdict.claim
     better, worse = names.get(claim.better, claim.better), names.get(claim.worse, claim.worse)
     lead = f" by {claim.percentage:g}%" if claim.percentage is not None else ""
@@ -96,7 +100,8 @@ def _claim(verdict: ClaimVerdict, names: Mapping[str, str]) -> str:
     details = [verdict.reason]
     if verdict.reproduction is not None:
         test = verdict.reproduction
-        details.append(f"gap {test.difference:+.1f} points, 95% interval {test.low:.1f} to {test.high:.1f}")
+        gap, low, high = (f"{value:.{decimals}f}" for value in (test.difference, test.low, test.high))
+        details.append(f"gap {'' if test.difference < 0 else '+'}{gap} points, 95% interval {low} to {high}")
     if verdict.percent_of_worse is not None:
         details.append(f"{verdict.percent_of_worse:+.1f}% of {worse}'s mean")
     if verdict.percent_of_better is not None:
@@ -142,8 +147,8 @@ def _wrapped(line: str, width: int = _COLUMNS) -> str:
     return textwrap.fill(line, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
 
 
-def _moments(mean: float, sd: float) -> str:
-    return "-" if math.isnan(mean) else f"{mean:.1f} ± {_number(sd, '.1f')}"
+def _moments(mean: float, sd: float, decimals: int) -> str:
+    return "-" if math.isnan(mean) else f"{mean:.{decimals}f} ± {_number(sd, f'.{decimals}f')}"
 
 
 def _number(value: float, form: str) -> str:

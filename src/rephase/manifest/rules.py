@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import Attribute, field, frozen
 
-__all__ = ["DEFAULT_BECAUSE", "SEEDS_FOR_K_LARGE", "VerdictRules"]
+__all__ = ["DEFAULT_BECAUSE", "SEEDS_FOR_K_LARGE", "VerdictRules", "decimals_for"]
 
 SEEDS_FOR_K_LARGE = 9
 """Seeds of both sides together from which `k_large` replaces `k_small`, where each side has three or more."""
@@ -57,6 +57,11 @@ def _sentence(rules: Any, attribute: Attribute[Any], value: Any) -> None:
         raise ValueError(f"expected a sentence saying why these numbers, found {value!r}")
 
 
+def decimals_for(floor: float) -> int:
+    """Return the decimals figures are printed with: 1, or as many as a floor below 1 needs."""
+    return min(15, 1 - math.floor(math.log10(floor))) if 0 < floor < 1 else 1
+
+
 @frozen(kw_only=True)
 class VerdictRules:
     """How far a reproduced cell may be from the recorded one, and at what error rates.
@@ -79,6 +84,11 @@ class VerdictRules:
     spread_alpha: float = field(default=0.022, validator=[_finite_number, _level])
     floor: float = field(default=20.0, validator=[_finite_number, _not_negative])
     because: str = field(default=DEFAULT_BECAUSE, validator=_sentence)
+
+    @property
+    def decimals(self) -> int:
+        """Decimals figures are printed with, see `decimals_for`."""
+        return decimals_for(self.floor)
 
     def k(self, recorded_seeds: int, reproduced_seeds: int) -> float:
         """Return the widest shift a PASS may leave open with these many seeds, in standard deviations."""

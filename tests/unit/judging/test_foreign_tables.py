@@ -1,16 +1,20 @@
 """Any lab's two tables: read in the shapes labs write, judged by the rules of phases."""
 
+import contextlib
 import json
 import math
 import random
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rephase.errors import ManifestError, UnknownName, UsageError
-from rephase.judging import Decision, judge_tables, plan_rerun, read_side
+from rephase.judging import Decision, judge_sides, judge_tables, plan_rerun, read_side
 from rephase.judging.foreign import rules_for
 from rephase.judging.samples import sample
-from rephase.judging.sides import stand_ins
+from rephase.judging.sides import side_of, stand_ins
 from rephase.judging.tables.run_names import RunName, run_name
 
 METHODS, TASKS, SEEDS = ("sac", "ppo"), ("hop", "walk", "run", "swim"), (1, 2, 3, 4, 5)
@@ -219,6 +223,8 @@ def test_values_of_any_size_and_direction_are_judged(tmp_path):
         side("x.csv", 1), side("y.csv", 1.0001), columns={"task": "dataset", "value": "loss"}, lower_is_better=True
     )
     assert verdict.decision is Decision.PASS
+    assert "0.02108 ± 0.00004" in verdict.text
+    assert "shifts of up to 0.000" in verdict.reason
     [claim] = verdict.verdict.claims
     assert (claim.claim.better, claim.claim.worse, claim.status.value) == ("a", "b", "ESTABLISHED")
     assert any("2% of the mean size" in note for note in verdict.verdict.notes)
@@ -275,3 +281,25 @@ def test_the_planned_power_is_the_power_there_is():
         [cell] = judge_cells({("a", "t"): sides[0]}, {("a", "t"): sides[1]}, rules)
         failed += cell.decision is Decision.FAIL
     assert failed / 400 == pytest.approx(_power(5, 5, 20, 50, rules.alpha / 2, 5.0), abs=0.06)
+
+
+def test_recorded_outcomes_of_a_phase_are_a_side_and_other_sources_are_none_of_it():
+    phase5 = Path(__file__).parents[3] / "reproductions/phase5/logged.recorded.json"
+    side = read_side(phase5)
+    recorded = json.loads(phase5.read_text())
+    own = [one for one in recorded["outcomes"] if one.get("source", recorded["source"]) == recorded["source"]]
+    assert sum(map(len, side.values.values())) == len(own)
+
+
+LETTERS = st.sampled_from('method,task seed\n|-12.5±nan{}[]\t;"')
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.binary(max_size=200) | st.text(LETTERS, max_size=120).map(str.encode))
+def test_no_bytes_whatever_end_in_a_traceback(content):
+    for name in ("x.csv", "x.md", "x.jsonl", "x"):
+        with contextlib.suppress(UsageError):
+            side = side_of("x", {name: content}, is_folder=True)
+            verdict = judge_sides(side, side)
+            assert verdict.text
+            json.dumps(verdict.to_json(), allow_nan=False)

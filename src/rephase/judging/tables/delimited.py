@@ -60,7 +60,7 @@ def delimited_table(text: str, delimiter: str = "") -> Reading:
 
 
 def json_table(text: str) -> Reading:
-    """Read JSON lines, or one JSON list of objects: a row an object, nested keys joined by dots.
+    """Read JSON lines, a JSON list of objects or recorded outcomes: a row an object, nested keys joined by dots.
 
     Args:
         text: The text.
@@ -99,13 +99,14 @@ def _is_padded(row: Row, heading: Row) -> bool:
 
 
 def _objects(text: str, remarks: list[Remark]) -> list[tuple[int, Any]]:
-    if text.lstrip().startswith("["):
-        try:
-            values = json.loads(text)
-        except (ValueError, RecursionError) as error:
+    try:
+        whole = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        if text.lstrip().startswith("["):
             remarks.append(Remark(lines=[], problem=f"not JSON: {error}", remedy="write the file again"))
             return []
-        return [(at, value) for at, value in enumerate(values, 1)]
+    else:
+        return [(at, value) for at, value in enumerate(_listed(whole), 1)]
     found = []
     for at, line in enumerate(split_lines(text), 1):
         if not line.strip():
@@ -116,6 +117,16 @@ def _objects(text: str, remarks: list[Remark]) -> list[tuple[int, Any]]:
             reason = str(error).partition(":")[0]
             remarks.append(Remark(lines=[at], problem=f"not JSON: {reason}", found=line, remedy="mend the line"))
     return found
+
+
+def _listed(whole: Any) -> list[Any]:
+    """Objects of a file that is one JSON value: a list, recorded outcomes of this project, or one object."""
+    if isinstance(whole, list):
+        return whole
+    if isinstance(whole, dict) and isinstance(whole.get("outcomes"), list):
+        own = whole.get("source")
+        return [row for row in whole["outcomes"] if not isinstance(row, dict) or row.get("source", own) == own]
+    return [whole]
 
 
 def _flat(value: Mapping[str, Any], path: str = "") -> dict[str, str]:
