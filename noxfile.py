@@ -100,6 +100,22 @@ def reproduce_phase5(session: nox.Session) -> None:
     _reproduce(session, "phase5")
 
 
+@nox.session(tags=["more"])
+def rehearse(session: nox.Session) -> None:
+    """The logged phases' whole path at 48M on a CPU, with made-up inputs of exact layout (-- phase3: only that one)."""
+    _install(session, "run,report")
+    project = Path(session.create_tmp()) / "project"
+    shutil.rmtree(project, ignore_errors=True)
+    environment = {**_quiet(), "PYTHONPATH": str(ROOT / "tests")}
+    session.run("python", "-m", "fakes.official", str(project), env=environment)
+    chunks = [str(project / f"inputs/mt30/chunk_{number}.pt") for number in range(4)]
+    words = ["--phase", "phase3", "--project", str(project), "--into", str(project / "inputs/mt30-store")]
+    session.run("rephase", "import-dataset", *chunks, *words, env=_quiet())
+    for phase in session.posargs or ["phase3", "phase4", "phase5"]:
+        words = [phase, "--scale", "logged", "--device", "cpu", "--project", str(project)]
+        session.run("rephase", "rehearse", *words, env=_quiet())
+
+
 @nox.session
 def vectors(session: nox.Session) -> None:
     """All reference files, recomputed by the installed parts in both types (-- DIR for files of your own)."""

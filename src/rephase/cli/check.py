@@ -35,6 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from rephase.judging import verdict_text
     from rephase.judging.tables import OUTCOME_COLUMNS, outcome_rows, summary_columns, summary_rows, titles
+    from rephase.manifest.shipped import about as about_phase
     from rephase.reproduction.checking import check_phase
 
     phase = phase_of(arguments)
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     summary = summary_rows(phase, outcomes)
     columns = summary_columns(phase)
     scale = f"{phase.manifest.phase} at the {phase.manifest.scale} scale"
-    about = f"{scale}: {phase.manifest.not_this or 'exactly what the log ran'}"
+    about = f"{scale}: {about_phase(phase)}"
     data = verdict.to_json() | {
         "about": about,
         "manifest_digest": phase.digest,

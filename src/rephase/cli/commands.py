@@ -50,6 +50,13 @@ COMMANDS: tuple[Command, ...] = (
         "rephase run phase3 --config baseline --task cheetah-run",
     ),
     Command(
+        "rehearse",
+        "rephase.cli.rehearse",
+        "Walk a phase's whole path in minutes and say what all of its runs will need.",
+        _REPRODUCE,
+        "rephase rehearse phase3 --scale logged",
+    ),
+    Command(
         "check",
         "rephase.cli.check",
         "Say whether a phase came back: tables, verdict, exit code.",

@@ -79,6 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         0 when every run asked for is complete, 3 when one failed or is held by another process.
     """
+    from rephase.manifest.shipped import about
     from rephase.reproduction.grouping import groups_of
     from rephase.reproduction.parallel import run_side_by_side
     from rephase.reproduction.running import prepare, run_all
@@ -91,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
     scale = phase.manifest.scale
     device = arguments.device or ("cuda" if scale == "logged" else "cpu")
     as_asked = computes_as_asked(arguments, phase, device)
-    tell(f"{phase.manifest.phase} at the {scale} scale: {phase.manifest.not_this or 'exactly what the log ran'}")
+    tell(f"{phase.manifest.phase} at the {scale} scale: {about(phase)}")
     tell(f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} in {store.folder}")
     # One thread a process: small matrices gain little from more, and the numbers then depend on nothing but the seed.
     is_small = scale == "embedded" and device == "cpu"

@@ -78,11 +78,13 @@ def _data(phase: Phase) -> dict[str, Any]:
 
 
 def _about(phase: Phase, data: dict[str, Any]) -> str:
+    from rephase.manifest.shipped import about
+
     manifest, algorithm = phase.manifest, phase.manifest.algorithm
     lines = [
         f"{manifest.phase} at the {manifest.scale} scale: {manifest.title}",
         f"question   {manifest.question or '-'}",
-        f"this is    {manifest.not_this or 'exactly what the log ran'}",
+        f"this is    {about(phase)}",
         f"manifest   {phase.digest}",
         f"folder     {data['folder']}",
         f"arithmetic {phase.arithmetic}",

@@ -71,12 +71,17 @@ class Phase:
 
     @property
     def digest(self) -> str:
-        """Digest of everything that can change or judge a number; words for people and resources are left out."""
+        """Digest of `pinned`."""
+        return digest_of(self.pinned)
+
+    @property
+    def pinned(self) -> dict[str, Any]:
+        """Everything that can change or judge a number, as plain values, without words for people and resources."""
         pinned = {key: value for key, value in plain(self.manifest).items() if key not in _NOT_IN_DIGEST}
         pinned["evaluation"] = _evaluation(self.manifest.evaluation)
         pinned |= self._arithmetic()
         pinned["configs"] = {name: self.resolved(name) for name in self.configs}
-        return digest_of(pinned)
+        return pinned
 
     @property
     def arithmetic(self) -> Arithmetic:

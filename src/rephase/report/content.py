@@ -20,6 +20,7 @@ from rephase.judging.tables import titles
 from rephase.manifest import Phase, Run
 from rephase.manifest.outcomes import RecordedOutcomes, read_outcomes
 from rephase.manifest.record import Record
+from rephase.manifest.shipped import about
 from rephase.report.answers import answer_of
 from rephase.reproduction.checking import check_phase, recorded_outcomes
 from rephase.reproduction.storing import Store
@@ -101,7 +102,7 @@ class Report:
     @property
     def about(self) -> str:
         """What this scale is, or is not."""
-        return self.phase.manifest.not_this or "Exactly what the log ran."
+        return about(self.phase)
 
     @property
     def headline(self) -> str:
