@@ -76,6 +76,7 @@ def pages(session: nox.Session) -> None:
     """The generated pages of docs/, written again from the code they describe."""
     _install(session, "run,report")
     session.run("python", "-m", "rephase.cli.reference", ".")
+    session.run("python", "-m", "rephase.cli.manifest_reference", ".")
     session.run("python", "-m", "rephase.report.results", ".")
 
 

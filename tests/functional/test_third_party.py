@@ -73,8 +73,8 @@ def test_a_derived_phase_differs_in_what_was_named_and_in_nothing_else(
         'recorded = "../phase3/embedded.recorded.json"',
         f'question = "What becomes of {what}?"',
         "[configs.flowpolicy.overrides]",
-        '"policy.integrator.part" = "rk4"',
         '"policy.settings.substeps" = 1',
+        '"policy.integrator.part" = "rk4"',
     ]
     assert gone == [
         'phase = "phase3"',

@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if not phase.manifest.recorded:
         raise UsageError("the manifest names no file", where=phase.name, remedy="add the key 'recorded'")
-    path = phase.file.parent / phase.manifest.recorded
+    path = phase.own_record  # never the record of the phase it was derived from
     if path.exists() and not arguments.replace:
         raise UsageError("is there already", where=str(path), remedy="--replace replaces it; say so in the changelog")
     recorded = outcomes_of(store_of(arguments, phase), arguments.source)

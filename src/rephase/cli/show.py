@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     from rephase.reproduction.checking import recorded_outcomes
 
     phase = phase_of(arguments)
-    path = phase.file.parent / phase.manifest.recorded
+    path = phase.record_file
     recorded = recorded_outcomes(phase) if phase.manifest.recorded and path.is_file() else None
     own = recorded is not None and recorded.phase == phase.manifest.phase
     shared = [row for row in recorded.judged if own or row.config in phase.configs] if recorded else []

@@ -70,6 +70,20 @@ class Phase:
         return f"{self.manifest.phase}-{self.manifest.scale}"
 
     @property
+    def own_record(self) -> Path:
+        """Where a record of the phase itself is kept, also where the manifest names another phase's record."""
+        named = self.file.parent / self.manifest.recorded
+        if self.manifest.recorded and named.resolve().parent == self.file.resolve().parent:
+            return named
+        return self.file.with_name(f"{self.file.stem}.recorded.json")
+
+    @property
+    def record_file(self) -> Path:
+        """The record it is judged by: its own where there is one, otherwise the one its manifest names."""
+        own = self.own_record
+        return own if own.is_file() or not self.manifest.recorded else self.file.parent / self.manifest.recorded
+
+    @property
     def digest(self) -> str:
         """Digest of `pinned`."""
         return digest_of(self.pinned)

@@ -122,7 +122,7 @@ def _functional(project: Path, phase: Phase, store: Store) -> list[Condition]:
     pinned |= set(lock.inputs) if lock else set()
     loose = sorted(set(phase.manifest.inputs) - pinned)
     absent = [name for name, one in phase.manifest.inputs.items() if not (phase.file.parent / one.path).exists()]
-    recorded = phase.file.parent / phase.manifest.recorded
+    recorded = phase.record_file
     return [
         _condition(
             _FUNCTIONAL,

@@ -58,7 +58,7 @@ def recorded_phases(project: Path) -> dict[str, tuple[Phase, RecordedOutcomes]]:
     for name, scales in known_phases(project).items():
         if "embedded" in scales:
             phase = open_phase(name, "embedded", project)
-            if phase.manifest.recorded and (phase.file.parent / phase.manifest.recorded).is_file():
+            if phase.manifest.recorded and phase.record_file.is_file():
                 recorded = recorded_outcomes(phase)
                 if recorded.phase == phase.manifest.phase:
                     found[name] = phase, recorded

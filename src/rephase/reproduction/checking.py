@@ -33,7 +33,7 @@ def recorded_outcomes(phase: Phase) -> RecordedOutcomes:
     if not phase.manifest.recorded:
         problem = Problem("recorded", "missing key", "'rephase record' writes such a file from completed runs")
         raise ManifestError(displayed(phase.file), [problem])
-    path = phase.file.parent / phase.manifest.recorded
+    path = phase.record_file
     if not path.is_file():
         problem = Problem(
             "recorded", f"no such file: {phase.manifest.recorded}", "'rephase record' writes it from completed runs"
@@ -53,12 +53,12 @@ def own_outcomes(phase: Phase, where: str = "") -> RecordedOutcomes:
         ManifestError: As `recorded_outcomes`.
         UsageError: What is recorded is another phase's.
     """
-    found = recorded_outcomes(phase)
-    if found.phase != phase.manifest.phase:
+    found, mine = recorded_outcomes(phase), phase.manifest.phase
+    if found.phase != mine:
         raise UsageError(
             f"nothing is recorded of its own, it is judged by what {found.phase} recorded",
-            where=where or phase.manifest.phase,
-            remedy=f"'rephase run {phase.manifest.phase}' makes runs, 'rephase show {found.phase}' shows that record",
+            where=where or mine,
+            remedy=f"'rephase run {mine}' makes runs, 'rephase record {mine}' records them",
         )
     return found
 

@@ -85,7 +85,7 @@ def _copy(store: Store, records: Sequence[Record], folder: Path) -> dict[str, En
     wanted: dict[str, tuple[Path, str]] = {"manifest.toml": (phase.file, "The manifest: what was meant to be run")}
     for name, use in phase.manifest.configs.items():
         wanted[f"configs/{name}.toml"] = (phase.file.parent / use.file, f"Configuration {name}")
-    recorded = phase.file.parent / phase.manifest.recorded
+    recorded = phase.record_file
     if phase.manifest.recorded and recorded.is_file():
         wanted["recorded.json"] = (recorded, "Recorded outcomes that the phase is judged against")
     pinned = fetch_lock_path(phase.file)

@@ -132,7 +132,7 @@ def test_a_phase_without_runs_does_not_pass_off_the_record_it_is_judged_by_as_it
 
     said = (
         "nothing is recorded of its own, it is judged by what phase3 recorded; "
-        "'rephase run phase3-dopri5' makes runs, 'rephase show phase3' shows that record\n"
+        "'rephase run phase3-dopri5' makes runs, 'rephase record phase3-dopri5' records them\n"
     )
 
     for more in ([], ["--recorded"]):

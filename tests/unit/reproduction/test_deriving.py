@@ -192,3 +192,26 @@ def test_every_shipped_manifest_can_be_derived_from(tmp_path: Path) -> None:
         after: dict[str, Any] = tomllib.loads((project / f"reproductions/{name}-mine/{scale}.toml").read_text())
         for key in ("inputs", "configs", "algorithm", "arrays", "plugins"):
             assert after.get(key) == before.get(key) or key == "inputs", (file, key)
+
+
+def test_a_derived_phase_is_judged_by_its_own_record_once_it_has_one(project: Path) -> None:
+    from rephase.manifest.outcomes import Outcome, RecordedOutcomes, write_outcomes
+    from rephase.reproduction.checking import own_outcomes, recorded_outcomes
+
+    def record(phase: str, reward: float) -> RecordedOutcomes:
+        row = Outcome(config="baseline", task="walker-stand", seed=1, reward=reward)
+        return RecordedOutcomes(phase=phase, scale="embedded", source="a test", outcomes=[row])
+
+    phase = made(project, "--config", "baseline")
+    theirs = project / "reproductions/phase3/embedded.recorded.json"
+    write_outcomes(theirs, record("phase3", 1.0))
+    before = theirs.read_bytes()
+
+    assert recorded_outcomes(phase).phase == "phase3"
+    assert phase.own_record == project / "reproductions/mine/embedded.recorded.json"
+
+    write_outcomes(phase.own_record, record("mine", 2.0))
+
+    assert own_outcomes(phase).outcomes[0].reward == 2.0
+    assert theirs.read_bytes() == before
+    assert open_phase("phase3", "embedded", project).own_record == theirs
