@@ -87,7 +87,9 @@ def side_of(
     """
     told = dict(told or {})
     readings = {file: read_tables(content, file) for file, content in files.items()}
-    tables = [(file, unfolded(table)) for file, reading in readings.items() for table in reading.tables]
+    tables = [
+        (file, unfolded(table, told.get("value", ""))) for file, reading in readings.items() for table in reading.tables
+    ]
     _check_told(name, tables, told)
     remarks = [remark for reading in readings.values() for remark in reading.remarks]
     runs: list[_Value] = []

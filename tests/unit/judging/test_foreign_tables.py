@@ -152,6 +152,10 @@ def test_exports_of_trackers_are_read(tmp_path):
             write(path, [(1.7e9, 0, 1.0), (1.7e9, 100, value)], "Wall time,Step,Value")
     curves = judge_tables(tmp_path / "recorded.csv", tmp_path / "rerun.csv")
     assert [(cell.config, cell.task) for cell in curves.verdict.cells] == [("sac", task) for task in TASKS]
+    said = " ".join(curves.text.split())
+    assert "value from 'eval/reward'" in said
+    told = judge_tables(tmp_path / "recorded.csv", tmp_path / "rerun.csv", columns={"value": "eval/reward"})
+    assert [cell.upper for cell in told.verdict.cells] == [cell.upper for cell in curves.verdict.cells]
     scalars = judge_tables(tmp_path / "recorded", tmp_path / "rerun")
     assert len(scalars.verdict.cells) == 8
     assert {curves.decision, scalars.decision} == {Decision.PASS}

@@ -241,7 +241,7 @@ def _submission(row: Row, at: dict[str, int]) -> Submission | str:
     indices = _indices(listed) if listed not in ("", "-") else ()
     if indices is None:
         return f"the array is {listed!r}, expected indices such as 0-8"
-    state = cell.get("state", "").upper().split("(")[0].strip(" .:")
+    state = cell.get("state", "").upper().split("(")[0].strip(" .:-\u2013\u2014")
     state = _SYNONYMS.get(state.split(" ")[0], state.split(" ")[0]) if state else ""
     if state and state not in STATES:
         return f"the state is {cell['state']!r}, expected one of {', '.join(STATES)}"

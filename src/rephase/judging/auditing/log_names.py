@@ -12,7 +12,9 @@ __all__ = ["UNNAMED", "meant", "mentioned", "name_of", "phase_of", "scale_of"]
 UNNAMED = "log"
 """Phase of tables that stand under no heading that names one."""
 
-_PHASE = re.compile(r"\bphase[\s_-]*([0-9]+(?:\.[0-9]+)*)(?:-?([a-z]))?(?![a-z0-9])", re.IGNORECASE)
+_PHASE = re.compile(
+    r"\b(phase|experiment|stage|study)[\s_-]*([0-9]+(?:\.[0-9]+)*)(?:-?([a-z]))?(?![a-z0-9])", re.IGNORECASE
+)
 _SCALE = re.compile(r"^([\w.-]+) at the (embedded|logged) scale\b", re.MULTILINE)
 
 
@@ -24,13 +26,14 @@ def phase_of(table: Table) -> str:
     """
     if match := _SCALE.search(table.caption):
         return match[1].lower()
-    phase, number = UNNAMED, ""
+    phase, word, number = UNNAMED, "", ""
     for title in table.section:
-        if match := _PHASE.search(title):
-            number = match[1]
-            phase = f"phase{number}{(match[2] or '').lower()}"
+        # Below a phase, a heading that only mentions another one is no heading of it.
+        if match := (re.match(rf"\W*{_PHASE.pattern}", title, re.IGNORECASE) if number else _PHASE.search(title)):
+            word, number = match[1].lower(), match[2]
+            phase = f"{word}{number}{(match[3] or '').lower()}"
         elif number and (part := re.match(rf"\W*{re.escape(number)}(?:-?([a-z])|(\.[0-9]+))(?![a-z0-9])", title, re.I)):
-            phase = f"phase{number}{(part[1] or part[2]).lower()}"
+            phase = f"{word}{number}{(part[1] or part[2]).lower()}"
     return phase
 
 

@@ -30,6 +30,7 @@ _KIND = re.compile(
     re.IGNORECASE,
 )
 _SPREAD = re.compile(rf"({_NUMBER}){_SIGN}({_UNSIGNED})\s*%?")
+_LONE = re.compile(rf"({_NUMBER}){_SIGN}[-\u2013\u2014]")
 _BRACKETED = re.compile(rf"({_NUMBER})\s*\(\s*({_UNSIGNED})\s*\)")
 _PLAIN = re.compile(rf"({_NUMBER})\s*%?")
 _MARKS = re.compile(r"[`]|\*\*?(?=\S)|(?<=\S)\*\*?|^_+|_+$|[\u2020\u2021\u00a7]$")
@@ -103,7 +104,7 @@ def _read(text: str, kind: str, count: int | None) -> Figure | str:
         if re.search(r"(?<!\d)\d{1,3},\d{3}(?!\d)", text):
             return "a comma that may be a decimal one or part of thousands"
         text, is_comma = re.sub(r"(?<=\d),(?=\d)", ".", text), True
-    match = _SPREAD.fullmatch(text) or _BRACKETED.fullmatch(text) or _PLAIN.fullmatch(text)
+    match = _SPREAD.fullmatch(text) or _BRACKETED.fullmatch(text) or _LONE.fullmatch(text) or _PLAIN.fullmatch(text)
     if match is None:
         return _why(text)
     parts = [part.replace(",", "") for part in match.groups()]

@@ -21,6 +21,7 @@ _FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})(.*)$")
 _PIPE = re.compile(r"(?<!\\)\|")
 _RULE = re.compile(r"[|+:\-=\s\u2013\u2014\u2500\u2501\u253c\u2502]+")
 _HTML = re.compile(r"</?(?:table|thead|tbody|tr|td|th)\b", re.IGNORECASE)
+_QUOTE = re.compile(r"^\s{0,3}(?:>\s?)+")
 _CAPTION = 600
 
 
@@ -34,7 +35,7 @@ def markdown_tables(text: str) -> Reading:
         Its tables, and a remark for every table-like line that is in none: in a comment or a code fence, without a
         heading, or in HTML.
     """
-    lines = split_lines(text)
+    lines = [_QUOTE.sub("", line) for line in split_lines(text)]
     remarks: list[Remark] = []
     hidden = _hidden(lines, remarks)
     walk = _Walk(lines=lines, remarks=remarks)

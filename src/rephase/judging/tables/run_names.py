@@ -64,8 +64,13 @@ def run_name(name: str) -> RunName:
     return RunName("", text.strip("/"), seed)
 
 
-def unfolded(table: Table) -> Table:
-    """Return a table with a column a run as one with a row a run and step; any other table as it is."""
+def unfolded(table: Table, metric: str = "") -> Table:
+    """Return a table with a column a run as one with a row a run and step; any other table as it is.
+
+    Args:
+        table: The table.
+        metric: Metric to take where runs have several; empty takes one with the usual name of an outcome.
+    """
     steps = [index for index, cell in enumerate(table.heading) if word_of(cell) in ("step", "global step", "steps")]
     curves = [
         (index, match[1], match[2])
@@ -75,15 +80,20 @@ def unfolded(table: Table) -> Table:
     curves = [curve for curve in curves if word_of(curve[2]) not in ("step", " step")]
     if len(steps) != 1 or not curves:
         return table
-    wanted = _metric([metric for _, _, metric in curves])
+    metrics = [name for _, _, name in curves]
+    wanted = metric if metric in metrics else _metric(metrics)
     rows = [
         Row(row.line, (run, row.cells[steps[0]], row.cells[index]))
-        for index, run, metric in curves
+        for index, run, name in curves
         for row in table.rows
-        if metric == wanted and len(row.cells) == len(table.heading) and row.cells[index] != ""
+        if name == wanted and len(row.cells) == len(table.heading) and row.cells[index] != ""
     ]
     broken = [row for row in table.rows if len(row.cells) != len(table.heading)]
-    return evolve(table, heading=("run name", "step", "value"), rows=(*rows, *broken))
+    return evolve(
+        table,
+        heading=("run name", "step", wanted if "value" in columns_of([wanted]) else "value"),
+        rows=(*rows, *broken),
+    )
 
 
 def _metric(metrics: Sequence[str]) -> str:

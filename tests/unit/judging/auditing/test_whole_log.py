@@ -103,6 +103,8 @@ def test_a_table_without_a_method_beside_a_good_one_is_named_and_not_read():
         ("## Phase 6\n### 6.1 one", "### 6.2 two", ["phase6.1", "phase6.2"]),
         ("## Phase 6a", "## Phase 6b", ["phase6a", "phase6b"]),
         ("## Phase 3 - a comparison", "### Results of b", ["phase3"]),
+        ("## Phase 3", "### Compared with Phase 2", ["phase3"]),
+        ("## Experiment 2", "## Experiment 3: again", ["experiment2", "experiment3"]),
     ],
 )
 def test_parts_of_a_phase_are_apart(first, second, names):
@@ -170,3 +172,12 @@ def test_a_claim_without_any_spread_has_no_p_value():
     [claim] = [f for f in audit(phase) if f.check == "claim"]
     assert claim.standing is Standing.UNSUPPORTED
     assert claim.recomputed == "fewer than two seeds on a side, or no spread between them: there is no test"
+
+
+def test_what_is_quoted_is_read_and_runs_that_are_not_begun_have_no_state():
+    heading = "| Config | Task | Seed | State | Job |\n|---|---|---|---|---|\n"
+    states = f"{heading}| a | t | 2 | - | - |\n| a | t | 3 | RUNNING | 7 |\n"
+    quoted = "".join(f"> {line}\n" for line in (TABLE + "| a | t | 1 | 890 |").splitlines())
+    log = parse_log(f"## Phase 3\n\n{quoted}\n{states}")
+    assert len(log.phases[0].outcomes) == 1
+    assert [f.standing for f in log.findings] == [Standing.AGREES]
