@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from attrs import asdict
 
-    from rephase.reproduction.comparing import compare, differing_settings
+    from rephase.reproduction.comparing import compare, differing_settings, equal_runs
     from rephase.reproduction.software import differing_origins
 
     first = _side(arguments, arguments.first)
@@ -64,16 +64,18 @@ def run(arguments: argparse.Namespace) -> int:
     cells = compare(first, second)
     settings = differing_settings(first, second)
     origins = differing_origins(first.provenance[0], second.provenance) if first.provenance else ()
+    equal = equal_runs(first, second)
     sides = [{"name": side.name, "source": side.source} for side in (first, second)]
     data = {
         "settings": [asdict(one) for one in settings],
         "origins": [{"name": one.name, "first": one.recorded, "second": one.reproduced} for one in origins],
+        "equal_runs": None if equal is None else {"equal": equal[0], "compared": equal[1]},
         "cells": [cell.to_json() for cell in cells],
         "first": sides[0],
         "second": sides[1],
     }
     heading = f"first   {first.name} ({first.source})\nsecond  {second.name} ({second.source})"
-    emit(arguments, data, "\n\n".join([heading, _differences(settings, origins), _text(first, second, cells)]))
+    emit(arguments, data, "\n\n".join([heading, _differences(settings, origins, equal), _text(first, second, cells)]))
     return 0
 
 
@@ -101,12 +103,13 @@ def _side(arguments: argparse.Namespace, name: str, elsewhere: Path | None = Non
     return side_of(name, phase, config, store, recorded=arguments.recorded and not elsewhere)
 
 
-def _differences(settings: Sequence[Setting], origins: Sequence[Origin]) -> str:
+def _differences(settings: Sequence[Setting], origins: Sequence[Origin], equal: tuple[int, int] | None) -> str:
     """Everything in which the sides differ that is not a return."""
     lines = [f"  {one.name}: {_brief(one.first)} against {_brief(one.second)}" for one in settings]
     told = ["settings that differ:", *lines] if lines else ["no setting differs"]
     lines = [f"  {one.name}: {one.recorded} against {one.reproduced}" for one in origins]
     told += ["machine and software that differ:", *lines] if lines else []
+    told += [] if equal is None else [f"{equal[0]} of {equal[1]} runs of the same seeds are equal to the bit"]
     return "\n".join(told)
 
 
@@ -163,7 +166,8 @@ def _answer(cells: Sequence[Comparison]) -> str:
     if not bounds:
         return "no cell has runs enough for a test: nothing is said"
     points, where = max(bounds)
-    return f"no difference of outcomes is shown; gaps of up to {math.ceil(points)} points on {where} are left open"
+    sentence = f"no difference of outcomes is shown; gaps of up to {math.ceil(points)} points on {where} are left open"
+    return textwrap.fill(sentence, 80, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _moments(mean: float, sd: float) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from rephase.errors import UsageError
+from rephase.judging import replay_of
 from rephase.judging.plain import plain
 from rephase.judging.samples import Welch, holm, is_measurable, sample, welch
 from rephase.manifest import Phase
@@ -22,7 +23,7 @@ from rephase.manifest.rules import VerdictRules
 from rephase.reproduction.checking import own_outcomes
 from rephase.reproduction.storing import Store
 
-__all__ = ["Comparison", "Difference", "Setting", "Side", "compare", "differing_settings", "side_of"]
+__all__ = ["Comparison", "Difference", "Setting", "Side", "compare", "differing_settings", "equal_runs", "side_of"]
 
 _LEVEL = 0.05
 
@@ -177,6 +178,22 @@ def differing_settings(first: Side, second: Side) -> tuple[Setting, ...]:
         for config in (configs[:1] if len(configs) == len(pairs) else configs)
     ]
     return tuple(sorted(settings, key=lambda one: ("algorithm.epochs" not in one.name, one.name)))
+
+
+def equal_runs(first: Side, second: Side) -> tuple[int, int] | None:
+    """How many runs of the same name are equal to the bit on both sides, digests and returns.
+
+    Args:
+        first: One side.
+        second: The other.
+
+    Returns:
+        Equal runs and compared runs; None where no run of one name has digests on both sides.
+    """
+    names = {outcome.run for outcome in first.outcomes if outcome.digests}
+    shared = [outcome for outcome in second.outcomes if outcome.run in names and outcome.digests]
+    replay = replay_of(first.outcomes, shared)
+    return (len(shared) - len(replay.divergences), len(shared)) if replay is not None else None
 
 
 def _settings(phase: Phase, config: str) -> dict[str, str]:

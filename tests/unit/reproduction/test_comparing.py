@@ -180,9 +180,12 @@ def test_a_phase_is_compared_with_itself_under_another_version(
     text = capsys.readouterr().out
     assert "no setting differs" in text
     assert "  mujoco: 3.17.0 against 3.9.1" in text
+    assert "0 of 18 runs of the same seeds are equal to the bit" in text
     assert "outcomes differ: baseline/reacher-easy (-49" in text
     assert max(map(len, text.splitlines())) <= 80
     assert main([*words, "--against-runs", str(tmp_path / "before")]) == 0
-    assert "no difference of outcomes is shown; gaps of up to " in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "18 of 18 runs of the same seeds are equal to the bit" in text
+    assert "no difference of outcomes is shown; gaps of up to " in text
     assert main([*words, "--against-runs", str(tmp_path / "none")]) == 2
     assert "there is no completed run of phase3-logged in it" in capsys.readouterr().err
