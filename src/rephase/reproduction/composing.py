@@ -5,6 +5,7 @@ An integrator is handed to the part that steps with it; plugins never meet. Chec
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -57,6 +58,26 @@ class Composition:
         """Who offers the world model and the policy, in words."""
         return " and ".join(sorted({str(part.offered.source) for part in (self.world_model, self.policy)}))
 
+    def blamed(self, error: BaseException) -> PluginError | None:
+        """An error that came out of a part's own code, said of its plugin; None where it came from elsewhere.
+
+        A machine that is out of memory is nobody's fault, wherever it was noticed.
+        """
+        if isinstance(error, (RephaseError, MemoryError)) or type(error).__name__ == "OutOfMemoryError":
+            return None
+        parts = [self.world_model, self.policy, self.world_model.integrator, self.policy.integrator]
+        homes = {part.offered.offer.loader.partition(".")[0].partition(":")[0]: part for part in parts if part}
+        modules = [str(frame.f_globals.get("__name__", "")) for frame, _ in traceback.walk_tb(error.__traceback__)]
+        for module in reversed(modules):
+            if (part := homes.get(module.partition(".")[0])) is not None:
+                offer, what = part.offered.offer, f"{type(error).__name__}: {shown(error, str)}"
+                return PluginError(
+                    f"the {offer.kind.value} {offer.name!r} failed in a run: {what}",
+                    where=str(part.offered.source),
+                    remedy="its own tests with the conformance kit say which rule it breaks",
+                )
+        return None
+
 
 def compose(phase: Phase, registry: Registry, configs: Iterable[str] | None = None) -> dict[str, Composition]:
     """Find and check the parts of a phase's configs, without importing what builds them.
@@ -86,7 +107,9 @@ def build_world_model(part: Part, spaces: Spaces) -> WorldModel:
     Raises:
         PluginError: The part cannot be loaded, or refuses to be of these sizes.
     """
-    return cast("WorldModel", _built(part, spaces, _built_integrator(part)))
+    from rephase.protocols import WorldModel
+
+    return cast("WorldModel", _fitting(part, _built(part, spaces, _built_integrator(part)), WorldModel))
 
 
 def build_policy(part: Part, latent_size: int, action_size: int) -> Policy:
@@ -100,13 +123,37 @@ def build_policy(part: Part, latent_size: int, action_size: int) -> Policy:
     Raises:
         PluginError: The part cannot be loaded, or refuses to be of these sizes.
     """
-    return cast("Policy", _built(part, latent_size, action_size, _built_integrator(part)))
+    from rephase.protocols import Policy
+
+    return cast("Policy", _fitting(part, _built(part, latent_size, action_size, _built_integrator(part)), Policy))
 
 
 def _built_integrator(part: Part) -> Integrator | None:
     if part.integrator is None:
         return None
-    return cast("Integrator", _built(part.integrator))
+    from rephase.protocols import Integrator
+
+    return cast("Integrator", _fitting(part.integrator, _built(part.integrator), Integrator))
+
+
+def _fitting(part: Part, built: object, protocol: type) -> object:
+    """What a builder returned, if it has what its kind must have."""
+    offer = part.offered.offer
+    lacks = [name for name in vars(protocol) if not name.startswith("_") and not hasattr(type(built), name)]
+    lacks = [name for name in lacks if name not in vars(built)] if hasattr(built, "__dict__") else lacks
+    problem = f"has no {' and no '.join(lacks)}" if lacks else ""
+    if offer.kind is not Kind.INTEGRATOR:
+        from torch import nn
+
+        if not isinstance(built, nn.Module):
+            problem = "is no torch.nn.Module"
+    if problem:
+        raise PluginError(
+            f"the {offer.kind.value} {offer.name!r} is built as {type(built).__name__}, which {problem}",
+            where=str(part.offered.source),
+            remedy=f"build what rephase.protocols.{protocol.__name__} describes; its conformance kit checks it",
+        )
+    return built
 
 
 def _built(part: Part, *sizes: object) -> object:

@@ -258,7 +258,10 @@ def _run_cohort(
         owners = workshop.compositions[config].owners
         raise PluginError(reason, where=owners, remedy="mend the plugin, or name another part") from left
     except Exception as error:
-        _all_failed(store, runs, training, error)
+        blamed = workshop.compositions[config].blamed(error)
+        _all_failed(store, runs, training, blamed or error)
+        if blamed is not None:
+            raise blamed from error
         raise
     finally:
         if training is not None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
@@ -15,7 +17,7 @@ from rephase.environments import SPACES
 from rephase.errors import ManifestError, PluginError
 from rephase.manifest import Phase
 from rephase.plugins.registry import discover
-from rephase.reproduction.composing import build_policy, build_world_model, compose
+from rephase.reproduction.composing import Composition, build_policy, build_world_model, compose
 from rephase.reproduction.phases import open_phase
 
 ROOT = Path(__file__).parents[3]
@@ -163,6 +165,81 @@ def test_a_builder_that_is_not_there_is_the_plugins_fault(
         "rephase-hollow 1.0: the integrator 'hollow' cannot be loaded: AttributeError: module 'rephase_hollow' has no "
         "attribute 'build'; install what its plugin needs, or mend the plugin"
     )
+
+
+BROKEN_POLICY = """
+from attrs import frozen
+from rephase.plugins import Kind, Offer, hookimpl
+
+@frozen
+class Config:
+    units: tuple[int, ...] = ()
+
+@hookimpl
+def rephase_offers():
+    return [Offer(Kind.POLICY, "ill", "a fake", Config, "rephase_ill:build")]
+
+def build(config, latent_size, action_size, integrator=None):
+    {built}
+
+def act():
+    return {{}}["no such key"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("built", "said"),
+    [
+        ("return object()", "the policy 'ill' is built as object, which is no torch.nn.Module; "),
+        (
+            "import torch; return torch.nn.Linear(1, 1)",
+            "the policy 'ill' is built as Linear, which has no act and no mean ",
+        ),
+        ("return act()", "the policy 'ill' cannot be built: KeyError: 'no such key'; mend the plugin"),
+        ("raise ValueError('too wide')", "the policy 'ill' cannot be built: too wide; change its settings"),
+    ],
+)
+def test_what_breaks_its_contract_is_named_with_its_plugin(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, built: str, said: str
+) -> None:
+    composition = _ill(project, tmp_path, monkeypatch, built)
+
+    with pytest.raises(PluginError) as caught:
+        build_policy(composition.policy, 16, 6)
+
+    assert str(caught.value).startswith(f"rephase-ill 1.0: {said}")
+
+
+def test_an_error_out_of_a_parts_own_code_is_said_of_its_plugin(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    composition = _ill(project, tmp_path, monkeypatch, "return None")
+    act = importlib.import_module("rephase_ill").act
+
+    def error_of(call: Callable[[], object]) -> BaseException:
+        try:
+            call()
+        except BaseException as error:
+            return error
+        raise AssertionError
+
+    blamed = composition.blamed(error_of(act))
+
+    assert str(blamed) == (
+        "rephase-ill 1.0: the policy 'ill' failed in a run: KeyError: 'no such key'; "
+        "its own tests with the conformance kit say which rule it breaks"
+    )
+    assert composition.blamed(error_of(lambda: {}["ours"])) is None
+    assert composition.blamed(MemoryError()) is None
+
+
+def _ill(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, built: str) -> Composition:
+    install(monkeypatch, tmp_path / "site", "rephase-ill", source=BROKEN_POLICY.format(built=built))
+    opened(
+        project, ('rephase-rk = ">=0.1"\n', 'rephase-rk = ">=0.1"\nrephase-ill = ">=0"\n'), file="phase3/embedded.toml"
+    )
+    phase = opened(project, ('part = "gaussian-mlp"', 'part = "ill"'), file="configs/baseline.toml")
+    return compose(phase, discover(phase.manifest.plugins), ["baseline"])["baseline"]
 
 
 def test_checking_needs_no_torch() -> None:
