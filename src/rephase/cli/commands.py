@@ -152,6 +152,14 @@ COMMANDS: tuple[Command, ...] = (
         "rephase derive phase3 phase3-rk4 --config flowpolicy --set policy.integrator.part=rk4",
     ),
     Command(
+        "new-phase",
+        "rephase.cli.new_phase",
+        "Write a phase for parts, tasks and inputs of one's own.",
+        _MAKE,
+        "rephase new-phase mine --world-model mlp --policy gaussian-mlp --task walker-stand"
+        " --input episodes=reproductions/embedded/episodes-walker-stand.safetensors",
+    ),
+    Command(
         "new-plugin",
         "rephase.cli.new_plugin",
         "Write a plugin of one's own that installs and passes the kit.",

@@ -1,0 +1,79 @@
+"""Phases from nothing: what is written can be run, and what cannot be is not written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fakes.projects import make_project
+
+from rephase.cli.main import main
+from rephase.reproduction.phases import open_phase
+
+PARTS = ["--world-model", "mlp", "--policy", "flow-ode", "--policy-integrator", "heun", "--task", "walker-stand"]
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> dict[str, Path]:
+    embedded = make_project(tmp_path / "other") / "reproductions/embedded"
+    return {"world-model": embedded / "world_model.safetensors", "start-states": embedded / "start_states.safetensors"}
+
+
+def given(inputs: dict[str, Path]) -> list[str]:
+    return [word for name, path in inputs.items() for word in ("--input", f"{name}={path}")]
+
+
+def test_a_phase_of_a_frozen_model_is_written_whole(
+    tmp_path: Path, inputs: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["new-phase", "mine", *PARTS, *given(inputs), "--project", str(tmp_path), "--seed", "3"]
+
+    assert main([*words, "--set", "policy.settings.units=[8]"]) == 0
+
+    phase = open_phase("mine", "embedded", tmp_path)
+    policy = phase.configs["main"].policy
+    assert (policy.settings["units"], policy.integrator and policy.integrator.part) == ((8,), "heun")
+    assert phase.configs["main"].world_model.settings["bins"] == 101  # a default, written out
+    assert (phase.manifest.tasks, phase.manifest.seeds) == (("walker-stand",), (3,))
+    assert set(phase.manifest.plugins) == {"rephase-mlp", "rephase-flow", "rephase-rk"}
+    assert all(phase.path_of(name).is_file() for name in inputs)
+    assert f"  rephase run mine --project {tmp_path}" in capsys.readouterr().out.splitlines()
+    assert main(["show", "mine", "--project", str(tmp_path)]) == 0
+
+
+def test_episodes_make_each_run_train_a_model_of_its_own(tmp_path: Path, inputs: dict[str, Path]) -> None:
+    words = ["new-phase", "mine", *PARTS, "--input", f"episodes={inputs['start-states']}", "--project", str(tmp_path)]
+
+    assert main(words) == 0
+
+    phase = open_phase("mine", "embedded", tmp_path)
+    use = phase.manifest.configs["main"]
+    assert phase.algorithm("main").finetune_world_model
+    assert (use.transitions, use.world_model, use.start_states) == (("episodes",), "", "")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--policy", "flow-od"], "--policy: unknown policy 'flow-od'; did you mean 'flow-ode'"),
+        (["--policy", "gaussian-mlp"], "'gaussian-mlp' takes no integrator"),
+        (["--task", "walker-stant"], "did you mean 'walker-stand'?"),
+        (["--input", "world-model=absent"], "--input world-model=absent: no such file; check the path"),
+        (["--input", "absent"], "--input: 'absent' is no input; write NAME=FILE"),
+        (["--set", "policy.settings.unitz=[8]"], "unitz"),
+        (["--seed", "-1"], "seed -1 is negative"),
+    ],
+)
+def test_what_could_not_be_run_is_refused_and_nothing_is_written(
+    tmp_path: Path, inputs: dict[str, Path], capsys: pytest.CaptureFixture[str], more: list[str], said: str
+) -> None:
+    assert main(["new-phase", "mine", *PARTS, *given(inputs), "--project", str(tmp_path / "new"), *more]) == 2
+
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "new/reproductions/mine").exists()
+
+
+def test_a_phase_that_is_there_is_not_replaced(tmp_path: Path, inputs: dict[str, Path]) -> None:
+    words = ["new-phase", "mine", *PARTS, *given(inputs), "--project", str(tmp_path)]
+
+    assert [main(words), main(words)] == [0, 2]
