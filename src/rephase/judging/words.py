@@ -113,7 +113,9 @@ def _claim(verdict: ClaimVerdict, names: Mapping[str, str], decimals: int) -> st
 def _replay(verdict: PhaseVerdict) -> str:
     replay = verdict.replay
     if replay is None:
-        return "\n".join(_wrapped(f"made differently: {origin}") for origin in verdict.origins)
+        lines = [f"made differently: {origin}" for origin in verdict.origins]
+        told = ["replay: there are no digests on one of the sides, so values alone are judged"] if verdict.cells else []
+        return "\n".join(map(_wrapped, [*told, *lines]))
     if replay.is_exact:
         return _wrapped(f"replay: all {replay.compared} digests and all returns are equal")
     lines = [f"replay: not bit-identical ({replay.compared} digests compared)"]

@@ -158,18 +158,32 @@ def _cells(report: Report) -> str:
             number(cell.difference, "+.2f"),
             number(cell.upper, ".1f"),
             number(cell.margin, ".1f"),
+            number(cell.noise, ".1f"),
             _word(cell.decision),
             _text(cell.reason),
         ]
         for cell in report.verdict.cells
     ]
-    columns = ["Config", "Task", "Recorded", "Reproduced", "Shift", "Open up to", "Margin", "Verdict", "What it says"]
+    columns = [
+        "Config",
+        "Task",
+        "Recorded",
+        "Reproduced",
+        "Shift",
+        "Open up to",
+        "Margin",
+        "By episodes",
+        "Verdict",
+        "What it says",
+    ]
     drawings = [cells_figure(report, task) for task in report.phase.manifest.tasks]
     return (
         _legend(report)
         + _figures(drawings)
-        + _table(columns, rows, "  nnnnn w")
-        + '<p class="quiet">Mean ± SD between seeds (divided by n - 1), in points of return (0 to 1000).</p>'
+        + _table(columns, rows, "  nnnnnn w")
+        + '<p class="quiet">Mean ± SD between seeds (divided by n - 1), in points of return (0 to 1000). '
+        "<em>By episodes</em> is the SD that the episodes of a run would give by themselves: seeds that spread less "
+        "than that agree by luck.</p>"
     )
 
 

@@ -79,3 +79,11 @@ def test_exact_never_stands_above_a_fail():
     verdict = judge_phase(recorded, other, VerdictRules(), replay=forged)
     assert forged.is_exact
     assert (verdict.decision, verdict.exit_code) == (Decision.FAIL, 1)
+
+
+def test_a_record_without_digests_is_judged_by_values_and_says_so():
+    rows = [outcome(seed=seed) for seed in (1, 2, 3)]
+    recorded = RecordedOutcomes(phase="p", scale="embedded", source="x", outcomes=rows)
+    verdict = judge_phase(recorded, rows, VerdictRules(), replay=replay_of(rows, rows))
+    assert verdict.decision is Decision.PASS
+    assert "no digests on one of the sides, so values alone are judged" in " ".join(verdict_text(verdict).split())

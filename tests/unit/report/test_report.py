@@ -103,7 +103,12 @@ def test_the_numbers_of_the_page_are_those_of_the_json(report, text, page):
             f"{cell[f'{side}_mean']:.2f} ± {cell[f'{side}_sd']:.2f} (n={cell_count(cell, side)})"
             for side in ("recorded", "reproduced")
         ]
-        expected += [f"{cell['difference']:+.2f}", f"{cell['upper']:.1f}", f"{cell['margin']:.1f}"]
+        expected += [
+            f"{cell['difference']:+.2f}",
+            f"{cell['upper']:.1f}",
+            f"{cell['margin']:.1f}",
+            f"{cell['noise']:.1f}",
+        ]
         assert row[2:] == [*expected, cell["decision"], cell["reason"]]
     runs = page.tables["runs"][1:]
     assert [row[3:5] for row in runs] == [[f"{r['reward']:.2f}", f"{r['plan_reward']:.2f}"] for r in data["runs"]]
