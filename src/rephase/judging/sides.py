@@ -133,8 +133,8 @@ def _named(value: _Value, table: Table, is_folder: bool) -> _Value:
     told = entry.run or (value.file if is_folder else "")
     if not told:
         return value
-    parts = run_name(told)
-    beside = run_name(value.file) if is_folder and entry.run else parts
+    parts = run_name(told, entry.seed is not None)
+    beside = run_name(value.file, True) if is_folder and entry.run else parts
     return evolve(
         value,
         entry=evolve(
@@ -165,8 +165,8 @@ def _numbered(values: Sequence[_Value], name: str, notes: list[str]) -> list[_Va
 
 
 def _last_steps(runs: Sequence[_Value], name: str, notes: list[str]) -> list[_Value]:
-    """Of every run with steps the last one."""
-    last: dict[tuple[str, ...], _Value] = {}
+    """Of every run with steps the last one; of several with one last step all, so that they are seen to differ."""
+    last: dict[tuple[str, ...], list[_Value]] = {}
     plain = []
     count = 0
     for one in runs:
@@ -178,15 +178,18 @@ def _last_steps(runs: Sequence[_Value], name: str, notes: list[str]) -> list[_Va
         where = one.file if entry.seed is None else ""
         run = entry.run if entry.seed is None else ""
         key = (key_of(entry.method), key_of(entry.task), str(entry.seed), where, run)
-        if key not in last or (last[key].entry.step or 0) <= entry.step:
-            last[key] = one
-    kept = list(last.values())
+        before = last[key][0].entry.step if key in last else None
+        if before is None or before < entry.step:
+            last[key] = [one]
+        elif before == entry.step:
+            last[key].append(one)
+    kept = [one for same in last.values() for one in same]
     if kept:
         steps = sorted({one.entry.step or 0 for one in kept})
         words = (
             f"{steps[0]:,.15g}" if len(steps) == 1 else f"{steps[0]:,.15g} to {steps[-1]:,.15g}, not the same for all"
         )
-        notes.append(f"{name}: of {count} rows with steps the last of each of {len(kept)} runs counts: step {words}")
+        notes.append(f"{name}: of {count} rows with steps the last of each of {len(last)} runs counts: step {words}")
     return _numbered([*plain, *kept], name, notes)
 
 

@@ -176,6 +176,16 @@ def test_names_of_runs_are_taken_apart(name, expected):
     assert run_name(name) == expected
 
 
+def test_a_number_in_a_name_is_no_seed_where_a_column_says_the_seed(tmp_path):
+    for task in ("task-1", "task-2"):
+        write(tmp_path / f"ppo/{task}.csv", [(100, 5.0, 1), (100, 6.0, 2)], "step,reward,seed")
+    side = read_side(tmp_path)
+    assert {tuple(side.titles[name] for name in cell): len(runs) for cell, runs in side.values.items()} == {
+        ("ppo", "task-1"): 2,
+        ("ppo", "task-2"): 2,
+    }
+
+
 @pytest.mark.parametrize("cell", ["nan", "inf", "-inf", "CUDA OOM", "~0.5", "902 (12"])
 def test_a_row_that_is_not_read_never_lets_a_rerun_pass(recorded, tmp_path, cell):
     rows = [(*run, value) for run, value in values(100).items()]
@@ -196,6 +206,14 @@ def test_rows_that_stand_twice_are_findings_and_two_values_of_a_run_are_invalid(
     other = judge_tables(recorded, write(tmp_path / "b.csv", [*rows, (*rows[0][:3], 1.0)]))
     assert (other.decision, other.exit_code) == (Decision.INVALID, 5)
     assert "b.csv line 42" in other.reason
+
+
+def test_two_values_at_one_last_step_are_seen(recorded, tmp_path):
+    rows = [(*run, 100, value) for run, value in values(100).items()]
+    side = write(tmp_path / "x.csv", [*rows, (*rows[0][:4], 1.0)], "method,task,seed,step,reward")
+    assert judge_tables(recorded, side).decision is Decision.INVALID
+    earlier = write(tmp_path / "y.csv", [(*rows[0][:3], 50, 1.0), *rows], "method,task,seed,step,reward")
+    assert judge_tables(recorded, earlier).decision is Decision.PASS
 
 
 def test_missing_cells_are_open_and_others_are_named(recorded, tmp_path):

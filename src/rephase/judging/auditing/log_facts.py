@@ -13,7 +13,7 @@ from rephase.manifest.outcomes import RecordedOutcomes
 
 __all__ = ["audit_facts", "is_offer"]
 
-_CHECKPOINT = re.compile(r"[\w./-]+\.(?:pt|pth|ckpt|safetensors)\b")
+_CHECKPOINT = re.compile(r"(?<![\w./-])[\w./-]+\.(?:pt|pth|ckpt|safetensors)\b")
 _DIGEST = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32})\b", re.IGNORECASE)
 _CHOICE = re.compile(r"\s*(?:\bor\b|/|,|\|)\s*")
 

@@ -83,28 +83,26 @@ class _Phase:
 def _log(reading: Reading, name: str, decoded: Sequence[Remark]) -> Log:
     remarks = [*decoded, *reading.remarks]
     found = [(table, entries_of(table)) for table in reading.tables]
-    phases = _phases(reading.tables)
+    names = _phase_names(reading.tables)
+    phases: dict[str, _Phase] = {}
+    for table in reading.tables:
+        phases.setdefault(names[table.line], _Phase(scale=scale_of(table))).tables.append(table)
     methods = _names((entry.method for _, one in found if one.shape == "runs" for entry in one.entries))
     methods += [one for one in _listed(found) if one not in methods]
     tasks = _names(entry.task for _, one in found if one.shape == "runs" for entry in one.entries)
     for table, entries in found:
-        phases[table.line].tables.append(table)
         if entries.shape == "runs":
             remarks += entries.remarks
-            _take_runs(phases[table.line], table, entries, methods, tasks, remarks)
+            _take_runs(phases[names[table.line]], table, entries, methods, tasks, remarks)
     for table, entries in found:
         if entries.shape != "runs":
-            remarks += _take_rest(phases[table.line], table, entries, methods, tasks)
-    distinct = list(dict.fromkeys(map(id, phases.values())))
-    by_id = {id(phase): phase for phase in phases.values()}
-    named = {id(phases[table.line]): _phase_names(reading.tables)[table.line] for table in reading.tables}
-    kept = [(named[key], by_id[key]) for key in distinct]
-    if not any(phase.outcomes or phase.summary or phase.submissions for _, phase in kept):
+            remarks += _take_rest(phases[names[table.line]], table, entries, methods, tasks)
+    if not any(phase.outcomes or phase.summary or phase.submissions for phase in phases.values()):
         raise ManifestError(name, [_nothing(reading, remarks)])
     file = Path(name).name
     findings = [_finding(remark, file) for remark in sorted(remarks, key=lambda one: one.lines)]
     recorded = []
-    for phase_name, phase in kept:
+    for phase_name, phase in phases.items():
         grid = grid_of(phase.tables, phase.outcomes, phase.submissions)
         findings += audit_submitted(phase_name, phase.submissions, grid, phase.outcomes)
         if phase.outcomes or phase.summary:
@@ -123,12 +121,6 @@ def _phase_names(tables: Sequence[Table]) -> dict[int, str]:
             told[table.section] = name
         names[table.line] = told.get(table.section, name)
     return names
-
-
-def _phases(tables: Sequence[Table]) -> dict[int, _Phase]:
-    phases: dict[str, _Phase] = {}
-    names = _phase_names(tables)
-    return {table.line: phases.setdefault(names[table.line], _Phase(scale=scale_of(table))) for table in tables}
 
 
 def _take_runs(

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 
 from attrs import field, frozen
 
@@ -65,6 +66,9 @@ USUAL: Mapping[str, tuple[str, ...]] = {
 }
 """Usual names of each column, in the order in which they are preferred where a table has several."""
 
+_LONGEST = 200
+"""Letters of a heading that are looked at."""
+
 _SEED = re.compile(r"(?:seed|s|run|trial)[\s_#=:-]*(\d{1,9})", re.IGNORECASE)
 
 
@@ -119,12 +123,13 @@ def columns_of(heading: Sequence[str], told: Mapping[str, str] | None = None) ->
 
 def word_of(cell: str) -> str:
     """Return a heading as it is compared: small letters, single blanks, no marks, path or what stands in brackets."""
-    text = re.sub(r"[\[(].*?[\])]", " ", re.sub(r"[*`]", "", cell))
+    text = re.sub(r"[\[(].*?[\])]", " ", re.sub(r"[*`]", "", cell[:_LONGEST]))
     if re.fullmatch(r"[^\W\d][\w\-]*(?:[./][\w\-]+)+", text.strip()):
         text = re.split(r"[./]", text)[-1]
     return " ".join(re.sub(r"[\s_\-.:#]+", " ", text).split()).casefold()
 
 
+@lru_cache(maxsize=4096)
 def key_of(name: str) -> str:
     """Return a name as names are compared: letters and digits of any script, without case, blanks and marks."""
     text = unicodedata.normalize("NFKC", re.sub(r"[*`]", "", name)).casefold()

@@ -88,7 +88,8 @@ def figure(cell: str) -> Figure | str:
     """
     if "~~" in cell:
         return "struck out, so it does not count"
-    text = plain_text(cell).replace("\u2212", "-").replace("\u00a0", " ").replace("\u202f", " ").strip()
+    text = plain_text(cell).replace("\u2212", "-").replace("\u00a0", " ").replace("\u202f", " ")
+    text = " ".join(text.split())
     count = None
     if match := _COUNT.search(text):
         count, text = int(match[1] or match[2]), text[: match.start()].strip()

@@ -16,7 +16,7 @@ from rephase.judging.tables.table import Reading, Remark, Row, Table
 
 __all__ = ["markdown_tables", "split_cells"]
 
-_HEADING = re.compile(r" {0,3}(#{1,6})\s+(.*?)\s*#*\s*$")
+_HEADING = re.compile(r" {0,3}(#{1,6})\s(.*)")
 _FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})(.*)$")
 _PIPE = re.compile(r"(?<!\\)\|")
 _RULE = re.compile(r"[|+:\-=\s\u2013\u2014\u2500\u2501\u253c\u2502]+")
@@ -71,8 +71,8 @@ class _Walk:
     def step(self, at: int, hidden: dict[int, str]) -> int:
         line = self.lines[at]
         if match := _HEADING.match(line):
-            level = len(match[1])
-            self.section = [(depth, title) for depth, title in self.section if depth < level] + [(level, match[2])]
+            level, title = len(match[1]), match[2].strip().rstrip("#").strip()
+            self.section = [*(one for one in self.section if one[0] < level), (level, title)]
             self.caption, self.is_open = [], False
         elif "|" in line and not _is_rule(line):
             return self._table(at, hidden)

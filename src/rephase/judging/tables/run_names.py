@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from attrs import evolve, frozen
@@ -40,11 +41,13 @@ class RunName:
     seed: int | None
 
 
-def run_name(name: str) -> RunName:
+@lru_cache(maxsize=4096)
+def run_name(name: str, has_seed: bool = False) -> RunName:
     """Take a name apart.
 
     Args:
         name: Name of a run, or a file's path below the folder that was given.
+        has_seed: Whether the seed is known from elsewhere, so that a number in the name is part of it.
     """
     path = PurePosixPath(name.replace("\\", "/"))
     text = str(path.with_suffix("")) if path.suffix.lower() in _SUFFIXES else str(path)
@@ -55,7 +58,8 @@ def run_name(name: str) -> RunName:
     if len(parts) == 4 and parts[2].isdigit():
         return RunName(parts[1], parts[0].rpartition("/")[2], int(parts[2]))
     seed = None
-    if match := _SEED.search(text) or _LAST.search(text):
+    match = None if has_seed else _SEED.search(text) or _LAST.search(text)
+    if match:
         seed = int(match[1])
         text = (text[: match.start()] + text[match.end() :]).strip("/_-. ")
     folders = [part for part in text.split("/") if part]
