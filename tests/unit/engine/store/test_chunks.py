@@ -9,6 +9,7 @@ import pytest
 import torch
 from chunk_files import ROWS, SPACES, fields, write
 
+from rephase.engine.store import EpisodeStore, import_chunks
 from rephase.engine.store.chunks import open_chunk, spans, tasks_of
 from rephase.engine.unpickling import verified
 from rephase.errors import DatasetError, InputMismatch
@@ -41,6 +42,17 @@ def test_files_of_every_tensordict_are_read_without_it(path: Path) -> None:
     assert chunk.task[:, 0].tolist() == [4, 0, 4, 3]
     assert chunk.action[0, 0].isnan().all()
     assert "tensordict" not in sys.modules
+
+
+def test_a_small_chunk_of_the_published_layout_is_imported_whole(tmp_path: Path) -> None:
+    """Its episodes are those its README counts, and row 0 of actions and rewards is nowhere in the store."""
+    path = WRITTEN[0].with_name("chunk_0.small.pt")
+    index = import_chunks([verified(path, file_digest(path))], tmp_path / "store", SPACES, 501)
+    assert {entry.task: entry.episodes for entry in index.tasks} == {4: 6, 0: 5, 3: 4, 9: 2}
+    assert index.tasks[0].observations.shape == (5, 501, 24)
+    assert index.tasks[0].actions.shape == (5, 500, 6)
+    drawn = EpisodeStore(tmp_path / "store").slices(4, 64, 16, torch.Generator().manual_seed(0))
+    assert all(bool(part.isfinite().all()) for part in (drawn.observations, drawn.actions, drawn.rewards))
 
 
 def test_a_plain_dictionary_is_read_too(tmp_path: Path) -> None:
