@@ -68,7 +68,7 @@ def floors(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """The pages in docs/, built strictly: every page in the menu, every link leading somewhere."""
     session.install("-c", "constraints.txt", *GROUPS["docs"])
-    session.run("mkdocs", "build", "--strict", "--quiet")
+    session.run("zensical", "build", "--strict", "--clean")
 
 
 @nox.session(tags=["more"])
