@@ -19,7 +19,10 @@ def test_markdown_needs_no_records_and_no_matplotlib(words, tmp_path, capsys):
     assert lines[0] == "phase3 at the logged scale has not been run."
     assert lines[-1] == str(tmp_path / "out" / "report.md")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["report.md"]
-    assert "## phase3 at the logged scale has not been run." in (tmp_path / "out" / "report.md").read_text()
+    assert (
+        "## There is no answer yet: no run is complete.\n\nphase3 at the logged scale has not been run."
+        in (tmp_path / "out" / "report.md").read_text()
+    )
 
 
 def test_both_files_lie_with_the_runs_unless_told_otherwise(words, tmp_path, capsys):
