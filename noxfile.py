@@ -126,6 +126,13 @@ def vectors(session: nox.Session) -> None:
         session.run("rephase", "vectors", *words, env=_quiet())
 
 
+@nox.session(tags=["more"])
+def gpu(session: nox.Session) -> None:
+    """A GPU node in ten minutes: CUDA tests, vectors, rehearsal, times and memory, in one JSON and one table."""
+    _install(session, "run", *GROUPS["test"])
+    session.run("rephase", "doctor", "--gpu", *session.posargs, env=_quiet())
+
+
 @nox.session
 def template(session: nox.Session) -> None:
     """A generated plugin of each kind, installed and tested from outside this repository's source."""
