@@ -2,7 +2,7 @@
 
 `nox` alone runs the starred sessions. `nox -s reproduce-phase3` is the short way from a fresh clone to a verdict.
 The core and the first-party plugins are installed as ordinary distributions, the way a stranger's plugin would be,
-and every version comes from constraints.txt.
+and every version comes from constraints.txt, every file of it by the hash in requirements.lock.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def tests_elsewhere(session: nox.Session) -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """The style of every file, docstrings and annotations included, by ruff."""
-    session.install("-c", "constraints.txt", *GROUPS["lint"])
+    _locked(session, *GROUPS["lint"])
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
 
@@ -59,7 +59,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def floors(session: nox.Session) -> None:
     """Imports only point down, light rooms import nothing heavy, plugins never meet: by import-linter."""
-    session.install("-c", "constraints.txt", *GROUPS["floors"])
+    _locked(session, *GROUPS["floors"])
     session.install("--no-deps", *_own(), *(f"./plugins/{name}" for name in OPTIONAL))
     session.run("lint-imports", "--no-logo", silent=False)
 
@@ -67,7 +67,7 @@ def floors(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """The pages in docs/, built strictly: every page in the menu, every link leading somewhere."""
-    session.install("-c", "constraints.txt", *GROUPS["docs"])
+    _locked(session, *GROUPS["docs"])
     session.run("zensical", "build", "--strict", "--clean")
 
 
@@ -150,7 +150,7 @@ def template(session: nox.Session) -> None:
 @nox.session(tags=["more"])
 def wheels(session: nox.Session) -> None:
     """Every distribution built and checked, then Phase 3 from the wheels alone in an empty folder (-- none: no run)."""
-    session.install("-c", "constraints.txt", *GROUPS["wheels"])
+    _locked(session, *GROUPS["wheels"])
     dist = ROOT / "dist"
     shutil.rmtree(dist, ignore_errors=True)
     for source in (ROOT, *(ROOT / "plugins" / name for name in PLUGINS + OPTIONAL), ROOT / "reproductions"):
@@ -159,7 +159,7 @@ def wheels(session: nox.Session) -> None:
     session.run("python", "-m", "twine", "check", "--strict", *sorted(str(path) for path in dist.iterdir()))
     empty = Path(session.create_tmp()) / "empty"
     shutil.rmtree(empty, ignore_errors=True)
-    session.install("-c", "constraints.txt", *_torch_index(), "torch")
+    _locked(session, "torch", torch=True)
     session.install("-c", "constraints.txt", "--find-links", str(dist), "rephase-reproductions")
     empty.mkdir()
     session.cd(empty)
@@ -189,7 +189,7 @@ def embedded_damage(session: nox.Session) -> None:
 @nox.session(name="operating-characteristics", tags=["more"])
 def operating_characteristics(session: nox.Session) -> None:
     """How often verdicts are right and wrong, simulated again and held against the published page (-- --write)."""
-    session.install("-c", "constraints.txt", ".")
+    _locked(session, ".")
     page = "docs/reference/operating-characteristics.md"
     action = "--write" if "--write" in session.posargs else "--check"
     session.run("python", "-m", "rephase.judging.characteristics_page", action, page)
@@ -218,14 +218,14 @@ def cluster(session: nox.Session) -> None:
 def minimums(session: nox.Session) -> None:
     """The light rooms and the command line without torch: what a login node has."""
     session.install("-c", "constraints.txt", ".", *(f"./plugins/{name}" for name in PLUGINS), "--no-deps")
-    session.install("-c", "constraints.txt", *_light_dependencies())
+    _locked(session, *_light_dependencies())
     for words in (["plugins"], ["show", "phase3"], ["show", "phase3", "--scale", "logged"], ["status"]):
         session.run("rephase", *words)
 
 
 @nox.session(name="constraints", tags=["more"])
 def constraints(session: nox.Session) -> None:
-    """constraints.txt, written again from the newest versions that fit pyproject.toml."""
+    """constraints.txt and requirements.lock, written again from the newest versions that fit pyproject.toml."""
     groups = [requirement for name in sorted(GROUPS) for requirement in GROUPS[name]]
     session.install(*_torch_index(), f".[{_extras()}]", *(f"./plugins/{name}" for name in OPTIONAL), *groups)
     frozen = session.run("python", "-m", "pip", "freeze", "--exclude", "rephase", silent=True) or ""
@@ -234,12 +234,18 @@ def constraints(session: nox.Session) -> None:
         "# One owner of every pinned version: nox, the image and the docs read this. Written by nox -s constraints.\n"
     )
     (ROOT / "constraints.txt").write_text(text + "\n".join(pins) + "\n")
+    # Every file of every pinned version by its hash, wherever it is installed.
+    session.install("uv")
+    words = (
+        "--no-deps --generate-hashes --universal --no-annotate --no-header --no-emit-index-url --python-version 3.11"
+    )
+    session.run("uv", "pip", "compile", "--quiet", *words.split(), "constraints.txt", "-o", "requirements.lock")
 
 
 def _test(session: nox.Session, *words: str) -> None:
     """Run tests on every core, a file's tests in one process; all of them where no file or folder is named."""
     _install(session, "run,report,gym,render,cluster,hub,testing", *GROUPS["test"], *GROUPS["floors"])
-    session.install("-c", "constraints.txt", *(f"./plugins/{name}" for name in OPTIONAL))
+    _locked(session, *(f"./plugins/{name}" for name in OPTIONAL))
     asked = any((ROOT / word.partition("::")[0]).exists() for word in words)
     places = [] if asked else ["tests", *(f"plugins/{name}/tests" for name in PLUGINS + OPTIONAL)]
     spread = ["-n", "auto", "--dist", "loadfile", "--durations", "15"]
@@ -278,7 +284,16 @@ def _image(session: nox.Session, scripts: Path) -> Path:
     cache = Path(session.cache_dir).resolve() / "cluster"
     base = cache / f"base-{_content(scripts / 'make-base.sh')}.sif"
     session.run(str(scripts / "make-base.sh"), str(base), external=True)
-    parts = ["containers/rephase.def", "constraints.txt", "pyproject.toml", "src", "plugins", "reproductions"]
+    parts = [
+        "containers/rephase.def",
+        "containers/locked.py",
+        "constraints.txt",
+        "requirements.lock",
+        "pyproject.toml",
+        "src",
+        "plugins",
+        "reproductions",
+    ]
     image = cache / f"rephase-{_content(*(ROOT / part for part in parts))}.sif"
     if not image.exists():
         for old in cache.glob("rephase-*.sif*"):
@@ -323,10 +338,15 @@ def _install(session: nox.Session, extras: str, *more: str) -> None:
     # Building leaves a folder behind that would shadow what changed since.
     for folder in (ROOT, *(ROOT / "plugins" / name for name in PLUGINS)):
         shutil.rmtree(folder / "build", ignore_errors=True)
-    if "run" in extras.split(","):
-        session.install("-c", "constraints.txt", *_torch_index(), "torch")
     core, *plugins = _own()
-    session.install("-c", "constraints.txt", f"{core}[{extras}]", *plugins, *more)
+    _locked(session, f"{core}[{extras}]", *plugins, *more, torch="run" in extras.split(","))
+
+
+def _locked(session: nox.Session, *wanted: str, torch: bool = False) -> None:
+    """Install packages whose files have the hashes in requirements.lock, torch from one index and no other."""
+    index = _torch_index()[-1:]
+    options = ["--torch", *(f"--torch-index={one}" for one in index)] if torch else []
+    session.run("python", str(ROOT / "containers/locked.py"), *options, "--", *wanted)
 
 
 def _own() -> list[str]:

@@ -32,7 +32,7 @@ NOT_CODE = {
     "CONTRIBUTING.md": "the floors of the code, which tests/architecture and import-linter hold",
     "docs/explanation/verdicts.md": "formulas, which tests/unit/judging checks",
     "docs/how-to/judge-any-table.md": "tables, which tests/docs/test_any_table_page.py judges",
-    "docs/how-to/run-on-a-cluster.md": "a listing of folders",
+    "docs/how-to/run-on-a-cluster.md": "a listing of folders; site profiles, which tests of submit read",
     "src/rephase/reproduction/storing.py": "a listing of folders",
     "src/rephase/reproduction/submissions.py": "a listing of folders",
 }
