@@ -83,7 +83,7 @@ def test_the_command_says_what_comes_next(tmp_path, capsys):
     assert capsys.readouterr().out.splitlines() == [
         f"wrote 7 files in {folder}",
         "next:",
-        f"  pip install {folder}[test]",
+        f"  pip install '{folder}[test]'",
         f"  python -m pytest {folder}/tests",
         "  rephase plugins --kind integrator",
     ]
