@@ -237,7 +237,7 @@ def constraints(session: nox.Session) -> None:
     # Every file of every pinned version by its hash, wherever it is installed.
     session.install("uv")
     words = (
-        "--no-deps --generate-hashes --universal --no-annotate --no-header --no-emit-index-url --python-version 3.11"
+        "--no-deps --generate-hashes --universal --no-annotate --no-header --no-emit-index-url --python-version 3.11.9"
     )
     session.run("uv", "pip", "compile", "--quiet", *words.split(), "constraints.txt", "-o", "requirements.lock")
 
