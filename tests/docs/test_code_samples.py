@@ -33,6 +33,7 @@ NOT_CODE = {
     "docs/explanation/verdicts.md": "formulas, which tests/unit/judging checks",
     "docs/how-to/judge-any-table.md": "tables, which tests/docs/test_any_table_page.py judges",
     "docs/how-to/run-on-a-cluster.md": "a listing of folders; site profiles, which tests of submit read",
+    "docs/how-to/swap-a-part.md": "what `rephase compare` printed of two executions",
     "src/rephase/reproduction/storing.py": "a listing of folders",
     "src/rephase/reproduction/submissions.py": "a listing of folders",
 }
@@ -55,6 +56,7 @@ RUN_ELSEWHERE = {
     "log": "tests/functional/test_phase_by_command.py",
     "plan": "tests/functional/test_judging_foreign_tables.py",
     "record": "tests/functional/test_phase_by_command.py",
+    "rehearse": "tests/functional/test_rehearsal.py",
     "render": "tests/unit/cli/test_render.py",
     "report": "tests/unit/cli/test_report_command.py",
     "run": "tests/functional/test_phase_by_command.py",
@@ -266,16 +268,18 @@ def _check_phases(arguments: argparse.Namespace, command: str, here: Path) -> No
 
 
 def _check_nox(words: list[str], place: str) -> None:
-    own, _, after = " ".join(words).partition(" -- ")
+    at = words.index("--") if "--" in words else len(words)
+    own, after = " ".join(words[:at]), words[at + 1 :]
     sessions = _sessions()
     for name in re.findall(r"-s (\S+)", own):
         assert name in sessions, f"{place}: no session {name!r}"
     assert re.fullmatch(r"(-s \S+)?|-l", own), f"{place}: nox {own}"
     if after and "reproduce" in own:
-        parser_of(COMMANDS[0]).parse_args(["phase3", *after.split()])
+        parser_of(COMMANDS[0]).parse_args(["phase3", *after])
     elif after:
         assert own == "-s tests", f"{place}: {own} takes nothing more"
-        assert all((ROOT / word).exists() for word in after.split() if not word.startswith("-")), place
+        told = _without_marker(after, place)
+        assert all((ROOT / word).exists() for word in told if not word.startswith("-")), place
 
 
 def _sessions() -> set[str]:
@@ -312,14 +316,19 @@ def _check_pip(words: list[str], page: Path, here: Path, place: str) -> None:
         assert set(filter(None, extras.split(","))) <= set(known), f"{place}: {word}"
 
 
+def _without_marker(words: list[str], place: str) -> list[str]:
+    """What is said to pytest after a marker, which is one of the project's own."""
+    if words[0] != "-m":
+        return words
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+    known = {marker.partition(":")[0] for marker in settings["markers"]}
+    assert words[1].removeprefix("not ") in known, f"{place}: {words[1]}"
+    return words[2:]
+
+
 def _check_python(words: list[str], page: Path, here: Path, place: str) -> None:
     if words[:2] == ["-m", "pytest"]:
-        files = words[2:]
-        if files[0] == "-m":
-            settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
-            assert files[1] in {marker.partition(":")[0] for marker in settings["markers"]}, f"{place}: {files[1]}"
-            files = files[2:]
-        for word in files:
+        for word in _without_marker(words[2:], place):
             _found(word, page, here, place)
         return
     if words[0] == "-m":
