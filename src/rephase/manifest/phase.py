@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +84,9 @@ class Phase:
         own = self.own_record
         return own if own.is_file() or not self.manifest.recorded else self.file.parent / self.manifest.recorded
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """Digest of `pinned`."""
+        """Digest of `pinned`, computed once: every record is held against it."""
         return digest_of(self.pinned)
 
     @property

@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from rephase.errors import CannotRunHere, UsageError
 from rephase.manifest.fetched import fetch_lock_path
-from rephase.manifest.hashing import file_digest
+from rephase.manifest.hashing import digest_of, file_digest, short
 from rephase.manifest.pins import pin_of
-from rephase.manifest.record import Record
+from rephase.manifest.record import Record, format_record
 from rephase.reproduction.storing import Store
 
 __all__ = ["Crate", "export_phase"]
@@ -98,11 +98,20 @@ def _copy(store: Store, records: Sequence[Record], folder: Path) -> dict[str, En
         wanted[f"runs/{label}/record.json"] = (store.record_path(record.run), f"Record of {label}")
         if store.policy_path(record.run).is_file():
             wanted[f"runs/{label}/policy.safetensors"] = (store.policy_path(record.run), f"Trained policy of {label}")
+    # Records of earlier versions name their machine, which nobody outside needs to know.
+    unnamed = {
+        f"runs/{record.run.label}/record.json": _without_host(record)
+        for record in records
+        if "host" in record.provenance.get("machine", {})
+    }
     described = {}
     for name, (source, words) in wanted.items():
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
+        if name in unnamed:
+            target.write_text(format_record(unnamed[name]), encoding="utf-8")
+        else:
+            shutil.copyfile(source, target)
         described[name] = {
             "@id": name,
             "@type": "File",
@@ -112,6 +121,11 @@ def _copy(store: Store, records: Sequence[Record], folder: Path) -> dict[str, En
             "sha256": file_digest(target).removeprefix("sha256:"),
         }
     return described
+
+
+def _without_host(record: Record) -> Record:
+    machine = {name: value for name, value in record.provenance["machine"].items() if name != "host"}
+    return evolve(record, provenance={**record.provenance, "machine": machine})
 
 
 def _graph(store: Store, records: Sequence[Record], files: Mapping[str, Entity], published: str) -> list[Entity]:
@@ -235,9 +249,10 @@ def _machine(machine: Mapping[str, Any]) -> Entity:
     words = [f"{machine.get('cores', '?')} cores of {machine.get('cpu') or 'an unknown CPU'}"]
     if gpu:
         words.append(f"{gpu['name']} with {gpu['sm_count']} SMs, driver {gpu['driver']}, CUDA {gpu['cuda']}")
+    text = ", ".join(words) + f", {machine.get('system', '')}"
     return {
-        "@id": f"#machine/{machine.get('host', 'unknown')}",
+        "@id": f"#machine/{short(digest_of(text))}",
         "@type": "Place",
-        "name": machine.get("host", "unknown"),
-        "description": ", ".join(words) + f", {machine.get('system', '')}",
+        "name": words[0],
+        "description": text,
     }

@@ -38,7 +38,7 @@ def outcomes_of(store: Store, source: str) -> RecordedOutcomes:
             "inputs": {name: digest for record in kept for name, digest in record.inputs.items()},
             "arithmetic": first.get("arithmetic", {}),
             "instructions": first.get("instructions", {}),
-            "machine": first.get("machine", {}),
+            "machine": {name: value for name, value in first.get("machine", {}).items() if name != "host"},
             "made_from": {record.run.label: digest_of(record) for record in kept},
             "manifest_digest": phase.digest,
             "plugins": first.get("plugins", {}),
@@ -54,8 +54,10 @@ def _complete(store: Store) -> list[Record]:
     phase = store.phase
     blocks = phase.seed_blocks(reference=True)
     kept: list[Record] = []
+    every = phase.runs(reference=True)
     for block in blocks:
-        runs = [run for run in phase.runs(reference=True) if run.seed in block]
+        seeds = set(block)
+        runs = [run for run in every if run.seed in seeds]
         found = [store.record(run) for run in runs]
         missing = [run.label for run, record in zip(runs, found, strict=True) if record is None]
         if missing and (block is blocks[0] or len(missing) < len(runs)):

@@ -103,8 +103,11 @@ class Machine:
     slurm: SlurmJob | None = None
 
     def as_plain(self) -> dict[str, Any]:
-        """Return everything as nested dictionaries of JSON values, for a record."""
-        return asdict(self)
+        """Return everything but names of machines as nested dictionaries of JSON values, for a record.
+
+        Records are published; what a machine is called says nothing about a result and something about its owner.
+        """
+        return asdict(self, filter=lambda attribute, _: attribute.name not in ("host", "node"))
 
 
 def describe_machine(environ: Mapping[str, str] | None = None) -> Machine:

@@ -9,7 +9,7 @@ from fakes.projects import make_project
 from rephase.cli.main import main
 from rephase.errors import CannotRunHere, UsageError
 from rephase.manifest.hashing import bytes_digest, file_digest
-from rephase.manifest.record import Record
+from rephase.manifest.record import Record, read_record
 from rephase.reproduction.exporting import export_phase
 from rephase.reproduction.phases import open_phase
 from rephase.reproduction.storing import Store
@@ -66,6 +66,17 @@ def completed(store: Store) -> Store:
         )
         store.write_record(record)
     return store
+
+
+def test_a_crate_names_no_machine(completed: Store, tmp_path: Path) -> None:
+    export_phase(completed, tmp_path / "crate", "2026-01-31")
+
+    for path in (tmp_path / "crate").rglob("*.json"):
+        assert "node7" not in path.read_text(), path
+    for run in completed.phase.runs()[:2]:
+        kept = read_record(tmp_path / "crate/runs" / run.label / "record.json")  # whole, with a digest of its own
+        assert kept.provenance["machine"]["cores"] == 16
+        assert kept.reward == 12.5
 
 
 def test_the_crate_is_valid_and_says_what_made_what(completed: Store, tmp_path: Path) -> None:

@@ -26,6 +26,13 @@ def test_describes_this_machine_as_json_values() -> None:
     assert json.loads(json.dumps(machine.as_plain()))["cpu"] == machine.cpu
 
 
+def test_what_goes_into_a_record_names_no_machine() -> None:
+    told = describe_machine({**ARRAY_TASK, "SLURM_JOB_ID": "4011718"}).as_plain()
+    assert "host" not in told
+    assert "node" not in told["slurm"]
+    assert told["slurm"]["partition"] == "ice-gpu"
+
+
 def test_names_the_array_task_as_the_queue_does() -> None:
     job = describe_job(ARRAY_TASK)
     assert job == SlurmJob("4011718", "4011713", "4", "ice-gpu", "node7", 2)
