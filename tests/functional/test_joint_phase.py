@@ -131,11 +131,11 @@ def test_a_model_of_standardised_observations_keeps_the_scale_of_its_run_s_episo
     for path in paths:
         found, _ = read_tensors(path)
         index = find_task("reacher-easy").index
-        torch.testing.assert_close(found["_mean"][index], rows.mean(0), atol=0.03, rtol=0)
-        torch.testing.assert_close(found["_deviation"][index], rows.std(0), atol=0.03, rtol=0.05)
+        torch.testing.assert_close(found["_encoder.mean"][index], rows.mean(0), atol=0.03, rtol=0)
+        torch.testing.assert_close(found["_encoder.deviation"][index], rows.std(0), atol=0.03, rtol=0.05)
         others = torch.arange(SPACES.tasks) != index
-        assert found["_mean"][others].eq(0).all()
-        assert found["_deviation"][others].eq(1).all()
+        assert found["_encoder.mean"][others].eq(0).all()
+        assert found["_encoder.deviation"][others].eq(1).all()
     _, act = trained_policy(find_run("baseline/reacher-easy/seed-2", project / "runs"), project)
     assert act(rows[:3].numpy()).shape == (3, 6)
 

@@ -26,6 +26,7 @@ from rephase.manifest.schema import Plan
 from rephase.reproduction.assembling import build_cohort
 from rephase.reproduction.composing import Composition
 from rephase.reproduction.evaluating import Beside, Episodes, Played
+from rephase.reproduction.identity import content_digest, identity_of, require_identity
 from rephase.reproduction.stopping import Stopping
 
 __all__ = ["CohortTraining", "Measured", "Progress"]
@@ -131,6 +132,7 @@ class CohortTraining:
         self._started = time.monotonic()
         self._saved = self._started
         self._first_epoch = 0
+        self._identity = identity_of(phase, config, self.runs, inputs)
         self.cohort = build_cohort(phase, config, self.runs, composition, inputs, device)
         self.overlaps = self.cohort.device.type != "cpu" if overlap is None else overlap
         if checkpoint.exists():
@@ -218,7 +220,9 @@ class CohortTraining:
         if self._beside is not None:
             kept["beside"] = self._beside.epoch
             tensors |= {f"{_BESIDE}{name}": value for name, value in self._beside.state_dict().items()}
-        write_tensors(self._checkpoint, tensors, {"training": json.dumps(kept, sort_keys=True)})
+        identity = {**self._identity, "content": content_digest(tensors)}
+        metadata = {"training": json.dumps(kept, sort_keys=True), "identity": json.dumps(identity, sort_keys=True)}
+        write_tensors(self._checkpoint, tensors, metadata)
         self._saved = time.monotonic()
 
     def close(self) -> None:
@@ -229,6 +233,8 @@ class CohortTraining:
 
     def _resume(self) -> None:
         tensors, metadata = read_tensors(self._checkpoint)
+        expected = {**self._identity, "content": content_digest(tensors)}
+        require_identity(self._checkpoint, expected, json.loads(metadata.get("identity", "{}")))
         kept: dict[str, Any] = json.loads(metadata["training"])
         self.cohort.load_state_dict(tensors)
         self._metrics = [(epoch, tuple(rows)) for epoch, rows in kept["metrics"]]
