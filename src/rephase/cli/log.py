@@ -31,6 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
         summary_rows,
         titles,
     )
+    from rephase.manifest.text import markdown_text
     from rephase.reproduction.checking import own_outcomes
 
     phase = phase_of(arguments)
@@ -52,9 +53,9 @@ def run(arguments: argparse.Namespace) -> int:
     done = outcome_rows(outcomes, names)
     summary = summary_rows(phase, outcomes)
     blocks = [
-        f"## {phase.manifest.title} ({word})",
+        f"## {markdown_text(phase.manifest.title)} ({word})",
         f"{phase.manifest.phase} at the {phase.manifest.scale} scale, {phase.manifest.algorithm.epochs:,} epochs. "
-        f"{phase.manifest.question}".rstrip(),
+        f"{markdown_text(phase.manifest.question)}".rstrip(),
         markdown(OUTCOME_COLUMNS, done),
         markdown(summary_columns(phase), summary),
     ]

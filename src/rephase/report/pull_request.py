@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rephase.manifest.text import markdown_text
 from rephase.report.content import Report
 from rephase.report.words import claim_words, moments, number, percent_words
 
@@ -18,10 +19,10 @@ def markdown_page(report: Report) -> str:
     """
     verdict = report.verdict
     blocks = [
-        f"## {_text(report.answer)}",
-        _text(report.headline),
-        f"**{verdict.decision}**: {_text(verdict.reason)}",
-        f"{_text(report.phase.manifest.title)}. {_text(report.about)}",
+        f"## {markdown_text(report.answer)}",
+        markdown_text(report.headline),
+        f"**{verdict.decision}**: {markdown_text(verdict.reason)}",
+        f"{markdown_text(report.phase.manifest.title)}. {markdown_text(report.about)}",
     ]
     if verdict.extension is not None:
         seeds = ", ".join(map(str, verdict.extension.seeds))
@@ -38,11 +39,11 @@ def markdown_page(report: Report) -> str:
         ]
         blocks += ["### Claims, judged apart", _table(["Claim", "Status", "Gap", "In percent"], rows)]
     if report.ablation is not None:
-        blocks += ["### Which defect is responsible", _text(report.ablation.sentence)]
+        blocks += ["### Which defect is responsible", markdown_text(report.ablation.sentence)]
     if verdict.breaches:
-        blocks += ["### Integrity", "\n".join(f"- {_text(breach)}" for breach in verdict.breaches)]
+        blocks += ["### Integrity", "\n".join(f"- {markdown_text(str(breach))}" for breach in verdict.breaches)]
     if verdict.notes:
-        blocks.append("\n".join(f"- Note: {_text(note)}" for note in verdict.notes))
+        blocks.append("\n".join(f"- Note: {markdown_text(note)}" for note in verdict.notes))
     needs = [finding for finding in report.findings if finding.needs_attention]
     if needs:
         rows = [[str(one.standing), one.where, one.logged, one.recomputed] for one in needs]
@@ -53,7 +54,7 @@ def markdown_page(report: Report) -> str:
             f"<details><summary>{summary}</summary>\n\n{table}\n\n</details>",
         ]
     blocks += ["### How to run it again", "\n".join(["```", *report.rerun, "```"])]
-    blocks.append(f"Manifest `{report.phase.digest}`; judged against: {_text(verdict.source)}.")
+    blocks.append(f"Manifest `{report.phase.digest}`; judged against: {markdown_text(verdict.source)}.")
     return "\n\n".join(blocks) + "\n"
 
 
@@ -74,10 +75,5 @@ def _cells(report: Report) -> str:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [columns, ["---"] * len(columns), *([_text(cell) for cell in row] for row in rows)]
+    lines = [columns, ["---"] * len(columns), *([markdown_text(str(cell)) for cell in row] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def _text(text: object) -> str:
-    # A pipe would end a cell, a tag would be markup; a record's text is neither.
-    return str(text).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").replace("\n", " ")

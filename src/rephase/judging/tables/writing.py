@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from rephase.manifest import Phase
 from rephase.manifest.outcomes import Outcome
+from rephase.manifest.text import markdown_text
 
 __all__ = ["OUTCOME_COLUMNS", "markdown", "outcome_rows", "summary_columns", "summary_rows", "titles"]
 
@@ -68,8 +69,9 @@ def summary_rows(phase: Phase, outcomes: Sequence[Outcome]) -> list[list[str]]:
 
 
 def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, one line a row, without a final line break."""
-    lines = [columns, ["---"] * len(columns), *rows]
+    """A Markdown table, one line a row, without a final line break; what a name says is no markup and ends no cell."""
+    shown = [[markdown_text(cell) for cell in line] for line in (columns, *rows)]
+    lines = [shown[0], ["---"] * len(columns), *shown[1:]]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 

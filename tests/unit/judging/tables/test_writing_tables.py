@@ -46,3 +46,15 @@ def test_partial_phases_say_what_is_missing(logged: Phase) -> None:
 
 def test_markdown() -> None:
     assert markdown(["A", "B"], [["1", "2"]]) == "| A | B |\n| --- | --- |\n| 1 | 2 |"
+
+
+def test_what_a_name_says_is_no_markup_and_ends_no_cell() -> None:
+    text = markdown(["Config"], [["a|b"], ["<script>x</script>"], ["\u202eesrever"], ["two\nlines"], ["euler_fast"]])
+
+    assert text.splitlines()[2:] == [
+        "| a\\|b |",
+        "| &lt;script&gt;x&lt;/script&gt; |",
+        "| \\\\u202eesrever |",
+        "| two lines |",
+        "| euler_fast |",
+    ]
