@@ -1,7 +1,7 @@
 """Files of the official checkpoint's and dataset's exact layout, made up: what nobody can download in a test.
 
-``python -m fakes.official FOLDER`` copies the project's phases there with such files in place and pinned, so that the
-logged scale's whole path can be walked on any machine.
+``python -m fakes.official FOLDER`` copies the project's phases there with such files in place and pinned, and with
+small networks and batches, so that the logged scale's whole path can be walked on any machine.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 import shutil
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -28,6 +28,15 @@ _TASKS, _QS, _BINS, _ACTION, _OBSERVATION, _SIMNORM = 30, 5, 101, 6, 24, 8
 _CHUNKS = 4
 _LONGEST_COMMENT = 2**16
 _ROWS = 501
+
+_SMALL_PHASE = {r"batch_size = 512": "batch_size = 8", r"horizon = 16": "horizon = 3"}
+_SMALL_CONFIG = {
+    r"latent_size = 768": "latent_size = 16",
+    r"encoder_units = \[.*\]": "encoder_units = [32]",
+    r"(\nunits = )\[17\d\d, 17\d\d\]": r"\g<1>[32, 32]",
+    r"task_size = 64": "task_size = 8",
+    r"\nunits = \[400, 200, 100\]": "\nunits = [16]",
+}
 
 
 def write_checkpoint(
@@ -116,15 +125,12 @@ def write_chunk(path: Path, episodes: dict[int, int], seed: int = 0) -> None:
     torch.save(content, path)
 
 
-def make_official_project(
-    folder: Path, *, episodes: int = 3, checkpoint: Callable[[Path], None] = write_checkpoint
-) -> Path:
-    """A project whose logged phases are pinned to made-up files that lie in its ``inputs``.
+def make_official_project(folder: Path, *, episodes: int = 1) -> Path:
+    """A project whose logged phases have small networks and batches, and are pinned to files made up in its ``inputs``.
 
     Args:
         folder: Where it goes.
         episodes: Episodes of each of the log's tasks in each chunk.
-        checkpoint: Writes the checkpoint.
 
     Returns:
         The folder.
@@ -133,22 +139,32 @@ def make_official_project(
 
     shutil.copytree(_ROOT / "reproductions", folder / "reproductions", dirs_exist_ok=True)
     files = {"mt30_48M_4900000.pt": folder / "inputs" / "mt30_48M_4900000.pt"}
-    checkpoint(files["mt30_48M_4900000.pt"])
+    write_checkpoint(files["mt30_48M_4900000.pt"], latent=16, width=32, encoder=1, task=8)
     for number in range(_CHUNKS):
         name = f"mt30/chunk_{number}.pt"
         files[name] = folder / "inputs" / name
         write_chunk(files[name], {4: episodes, 0: episodes, 3: episodes}, seed=number)
+    pins = {
+        name: f'sha256 = "{file_digest(file)}"\nsize = {file.stat().st_size}\npinned_from = "made up here"'
+        for name, file in files.items()
+    }
     for manifest in (folder / "reproductions").glob("phase*/logged.toml"):
-        text = manifest.read_text(encoding="utf-8")
-        for name, file in files.items():
-            pins = f'sha256 = "{file_digest(file)}"\nsize = {file.stat().st_size}\npinned_from = "made up here"'
-            text = re.sub(
-                rf'(path = "\.\./\.\./inputs/{re.escape(name)}"\n)sha256 = .*\nsize = .*\npinned_from = .*',
-                lambda found, pins=pins: found[1] + pins,
-                text,
-            )
-        manifest.write_text(text, encoding="utf-8")
+        named = [name for name in pins if name in manifest.read_text(encoding="utf-8")]  # no model in Phases 4 and 5
+        lines = {rf'(/{name}"\n)sha256 = .*\nsize = .*\npinned_from = .*': rf"\g<1>{pins[name]}" for name in named}
+        _edit(manifest, {**_SMALL_PHASE, **lines})
+    for config in (folder / "reproductions/configs").glob("pwm_48M_*.toml"):
+        _edit(config, _SMALL_CONFIG)
     return folder
+
+
+def _edit(file: Path, edits: dict[str, str]) -> None:
+    """Replace what the expressions find, each of which must find something."""
+    text = file.read_text(encoding="utf-8")
+    for pattern, new in edits.items():
+        text, found = re.subn(pattern, new, text)
+        if not found:
+            raise ValueError(f"{file}: nothing to replace for {pattern}")
+    file.write_text(text, encoding="utf-8")
 
 
 def _mlp(name: str, widths: list[int], *, normed_end: bool = False) -> dict[str, tuple[int, ...]]:
@@ -197,8 +213,7 @@ def _as_if_on_a_gpu() -> Iterator[None]:
 
 def _main(folder: str) -> None:
     project = make_official_project(Path(folder))
-    size = (project / "inputs" / "mt30_48M_4900000.pt").stat().st_size
-    sys.stdout.write(f"{project}: a checkpoint of {size:,} bytes and {_CHUNKS} chunks, pinned by the logged phases\n")
+    sys.stdout.write(f"{project}: a small checkpoint and {_CHUNKS} chunks, pinned by the logged phases\n")
 
 
 if __name__ == "__main__":

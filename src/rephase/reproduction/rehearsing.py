@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -155,9 +155,10 @@ def rehearse(
         RephaseError: Whatever would keep the phase itself from running here.
     """
     began = time.monotonic()
-    verify_inputs(phase, phase.configs, None)
+    digests = verify_inputs(phase, phase.configs, None)
     inputs_seconds = time.monotonic() - began
     say(f"inputs verified in {inputs_seconds:.1f} s")
+    _say_dropped(phase, digests, say)
     store = _fresh(Store(runs / _FOLDER, rehearsal_of(phase, epochs)))
     needs = [_measured(phase, store, config, project, say, device, threads) for config in phase.configs]
     is_recorded = phase.manifest.recorded and (phase.file.parent / phase.manifest.recorded).is_file()
@@ -168,6 +169,15 @@ def rehearse(
         verdict=check_phase(store, store.records(extended=False)) if is_recorded else None,
         seconds=time.monotonic() - began,
     )
+
+
+def _say_dropped(phase: Phase, digests: Mapping[str, str], say: Callable[[str], None]) -> None:
+    """Name what checkpoints hold and no run uses."""
+    from rephase.reproduction.weights import dropped_from
+
+    for name in dict.fromkeys(use.world_model for use in phase.manifest.configs.values() if use.world_model):
+        if dropped := dropped_from(phase.path_of(name), digests[name]):
+            say(f"{name}: only the world model is read; dropped: {', '.join(dropped)}")
 
 
 class _Watch:

@@ -11,9 +11,10 @@ from pathlib import Path
 from torch import Tensor
 
 from rephase.engine.checkpoints import read_tensors
-from rephase.engine.official import read_world_model
+from rephase.engine.official import read_official, read_world_model
+from rephase.engine.unpickling import verified
 
-__all__ = ["world_model_tensors"]
+__all__ = ["dropped_from", "world_model_tensors"]
 
 
 def world_model_tensors(path: Path, digest: str, shapes: Mapping[str, Sequence[int]]) -> dict[str, Tensor]:
@@ -32,3 +33,17 @@ def world_model_tensors(path: Path, digest: str, shapes: Mapping[str, Sequence[i
         return dict(read_world_model(path, digest, shapes).tensors)
     tensors, _ = read_tensors(path, digest)
     return tensors
+
+
+def dropped_from(path: Path, digest: str) -> tuple[str, ...]:
+    """What a checkpoint holds beside the world model and is not used, as first parts of names; a file of ours, nothing.
+
+    Args:
+        path: As in `world_model_tensors`.
+        digest: As in `world_model_tensors`.
+
+    Raises:
+        InputMismatch: When the file is missing or not the pinned one.
+        CheckpointError: When it cannot be read.
+    """
+    return read_official(verified(path, digest)).dropped if path.suffix == ".pt" else ()
