@@ -103,7 +103,7 @@ def reproduce_phase5(session: nox.Session) -> None:
 
 @nox.session(tags=["more"])
 def rehearse(session: nox.Session) -> None:
-    """Logged Phase 3, its whole path with small networks and made-up inputs (-- phase4: another phase)."""
+    """Logged Phases 3 to 5, the whole path with small networks and made-up inputs (-- phase3: only that one)."""
     _install(session, "run,report")
     project = Path(session.create_tmp()) / "project"
     shutil.rmtree(project, ignore_errors=True)
@@ -112,7 +112,7 @@ def rehearse(session: nox.Session) -> None:
     chunks = [str(project / f"inputs/mt30/chunk_{number}.pt") for number in range(4)]
     words = ["--phase", "phase3", "--project", str(project), "--into", str(project / "inputs/mt30-store")]
     session.run("rephase", "import-dataset", *chunks, *words, env=_quiet())
-    for phase in session.posargs or ["phase3"]:
+    for phase in session.posargs or ["phase3", "phase4", "phase5"]:
         words = [phase, "--scale", "logged", "--device", "cpu", "--project", str(project)]
         session.run("rephase", "rehearse", *words, env=_quiet())
 
