@@ -199,7 +199,11 @@ def test_the_command_imports_and_draws(chunk: Path, tmp_path: Path, capsys: pyte
         (["absent.pt"], 3, "absent.pt: no such file; 'rephase fetch' gets the official inputs"),
         ([], 2, "import-dataset: nothing to do; give chunk files, or --start-states FILE"),
         (["--start-states", "s"], 3, "holds no dataset store; 'rephase import-dataset' makes one"),
-        (["--start-states", "s", "--count", "0", "CHUNK"], 2, "0 start observations are none"),
+        (
+            ["--start-states", "s", "--count", "0", "CHUNK"],
+            2,
+            "argument --count: expected a whole number of at least 1, found '0'",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_said(

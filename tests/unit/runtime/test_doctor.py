@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,10 @@ from rephase.cli.main import main
 from rephase.runtime import arithmetic
 from rephase.runtime.doctor import Standing, can_run_here, examine
 
+RUNNERS = ("skypilot", "slurm") if find_spec("rephase_skypilot") else ("slurm",)
 NAMES = (
     "python", "machine", "torch", "arithmetic", "gpu", "mujoco", "dm_control", "safetensors", "plugins", "runs", "disk",
-    "container", "apptainer", "spython", "slurm", "huggingface_hub", "matplotlib",
+    "container", "apptainer", "spython", *RUNNERS, "huggingface_hub", "matplotlib",
 )  # fmt: skip
 
 
