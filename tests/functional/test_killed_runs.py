@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,10 @@ from rephase.reproduction.storing import Store
 KILLS = 20
 EPOCHS = 60
 LONGEST = 6.0  # seconds that a kill waits at most, so that a busy machine does not make this test endless
-FORK = multiprocessing.get_context("fork")
+# Children of a process that has imported everything and computed nothing: one forked from this process would inherit
+# the locks of threads that do not exist in it.
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["rephase.cli.main", "rephase.reproduction.training"])
 
 
 def _work(project: Path, runs: Path) -> None:
@@ -42,20 +46,25 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _finish(project: Path, runs: Path) -> None:
-    process = FORK.Process(target=_work, args=(project, runs))
+    assert _end_of(_work, project, runs, within=300) == 0
+
+
+def _end_of(target: Callable[[Path, Path], None], *where: Path, within: float) -> int | None:
+    """Exit code of a process that works; None for one that had to be killed after so many seconds."""
+    process = CONTEXT.Process(target=target, args=where)
     process.start()
-    process.join(300)
-    assert process.exitcode == 0
+    process.join(within)
+    if process.exitcode is not None:
+        return process.exitcode
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    return None
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_twenty_kills_at_random_moments_change_nothing(project: Path, tmp_path: Path) -> None:
-    import torch
-
-    import rephase.reproduction.training  # noqa: F401  imported once, so that the children spend their time training
-
-    torch.set_num_threads(1)  # a forked child must not inherit a pool of threads that do not exist in it
     began = time.monotonic()
     _finish(project, tmp_path / "undisturbed")
     length = min(time.monotonic() - began, LONGEST)
@@ -68,14 +77,9 @@ def test_twenty_kills_at_random_moments_change_nothing(project: Path, tmp_path: 
     kills = completed = 0
     attempts: list[int] = []
     while kills < KILLS:
-        process = FORK.Process(target=_work, args=(project, tmp_path / "killed"))
-        process.start()
-        process.join(moments.uniform(0.05, 0.7) * length)
-        if process.exitcode is None:
-            process.kill()
-            process.join()
-            assert process.exitcode == -signal.SIGKILL
-            kills += 1
+        end = _end_of(_work, project, tmp_path / "killed", within=moments.uniform(0.05, 0.7) * length)
+        assert end in (None, 0)
+        kills += end is None
         records = store.records()  # raises on anything unreadable
         assert len(records) >= completed, "a completed run was lost"
         completed = len(records)
@@ -109,11 +113,8 @@ def _die_between_records(project: Path, runs: Path) -> None:
 def test_a_group_killed_between_two_records_goes_on_from_its_own_state(project: Path, tmp_path: Path) -> None:
     _finish(project, tmp_path / "undisturbed")
     phase = open_phase("phase3", "embedded", project)
-    process = FORK.Process(target=_die_between_records, args=(project, tmp_path / "killed"))
-    process.start()
-    process.join(300)
+    assert _end_of(_die_between_records, project, tmp_path / "killed", within=300) == -signal.SIGKILL
     store = Store(tmp_path / "killed", phase)
-    assert process.exitcode == -signal.SIGKILL
     assert len(store.records()) == 1
 
     _finish(project, tmp_path / "killed")

@@ -143,7 +143,9 @@ def test_its_numbers_are_those_of_its_json(browser):
     assert [row[3] for row in rows] == [
         f"{cell['reproduced_mean']:.2f} ± {cell['reproduced_sd']:.2f} (n={len(cell['reproduced'])})" for cell in cells
     ]
-    assert [row[7] for row in rows] == [cell["decision"] for cell in cells]
+    assert [row[5:9] for row in rows] == [
+        [f"{cell['upper']:.1f}", f"{cell['margin']:.1f}", f"{cell['noise']:.1f}", cell["decision"]] for cell in cells
+    ]
     assert browser.script("return document.querySelector('h1').textContent") == data["headline"]
 
 

@@ -19,7 +19,7 @@ from attrs import evolve, frozen
 from rephase_rk.runge_kutta import ButcherTableau, RungeKutta
 from torch import nn
 
-from rephase.engine import imagination, learner, networks
+from rephase.engine import imagination, layer, learner, networks
 from rephase.engine.critic import CriticEnsembles
 from rephase.engine.statistics import RunningStatistics
 from rephase.manifest.algorithm import Algorithm, Variant, Variants
@@ -194,17 +194,17 @@ MUTATIONS = {
         ("cat_obs_emb", "logits_two_hot_inv"),
     ),
     "offset of layer normalisation": Mutation(
-        nn.LayerNorm,
-        "forward",
-        lambda real: lambda self, x: F.layer_norm(x, self.normalized_shape, self.weight, self.bias, 1e-6),
+        networks,
+        "normed_linear",
+        lambda real: lambda x, parameters, eps, group: real(x, parameters, 1e-6, group),
         ("wm_flow",),
         ("encode", "velocity", "next_euler_1"),
         ("cat_obs_emb", "logits_two_hot_inv"),
     ),
     "activation": Mutation(
-        networks.Mish,
-        "forward",
-        lambda real: lambda self, x: F.silu(x),
+        layer,
+        "mish_with_slope",
+        lambda real: lambda x: (F.silu(x), real(x)[1]),
         ("wm_mlp",),
         ("encode", "next", "reward_logits"),
         ("cat_obs_emb",),
@@ -218,9 +218,9 @@ MUTATIONS = {
         ("logstd_after", "z0"),
     ),
     "group of SimNorm": Mutation(
-        networks.SimNorm,
-        "forward",
-        lambda real: lambda self, x: x.reshape(*x.shape[:-1], self.group, -1).softmax(-1).flatten(-2),
+        layer,
+        "group_softmax",
+        lambda real: lambda x, group: x.reshape(*x.shape[:-1], group, -1).softmax(-1).flatten(-2),
         ("wm_flow",),
         ("encode", "velocity"),
         ("reward_logits",),
