@@ -11,9 +11,9 @@ import torch
 from benchmarks.policy_extraction.measuring import Stopwatch, count_operations, matrix_product_peak, peak_memory
 from benchmarks.policy_extraction.plain import PlainRun
 from benchmarks.policy_extraction.sizes import Problem
+from rephase.engine.cuda_graphs import Program, recorder_for
 from rephase.engine.imagination import critic_targets
 from rephase.engine.precision import effective_precision, training_precision
-from rephase.engine.replay import Program, recorder_for
 from rephase.runtime.machine import describe_machine
 
 __all__ = ["compare", "leading_program", "programs_of"]
@@ -43,12 +43,12 @@ class _Replayed(_Stacked):
         super().__init__(problem)
         device = torch.device(problem.device)
         self.program = Program(self.update, device, recorder_for(device))
-        while self.program.run() and self.program.how == "as written":
+        while self.program.run() and self.program.mode == "as written":
             continue
 
     @property
-    def how(self) -> str:
-        return self.program.how
+    def mode(self) -> str:
+        return self.program.mode
 
     def update(self) -> dict[str, torch.Tensor]:
         with training_precision(self.learner.algorithm.precision, self.batch.task.device):
@@ -138,7 +138,7 @@ def compare(size: str, config: str, runs: int, device: str, repetitions: int, **
         "batch_size": algorithm.batch_size,
         "critic_updates": algorithm.critic_iterations * algorithm.critic_batches,
         "precision": str(effective_precision(algorithm.precision, torch.device(device))),
-        "updates": programs["replayed"].how if "replayed" in programs else "as written",
+        "updates": programs["replayed"].mode if "replayed" in programs else "as written",
         "repetitions": repetitions,
         "threads": torch.get_num_threads(),
         "cpu": machine.cpu,

@@ -52,7 +52,7 @@ RUN_ELSEWHERE = {
     "image": "tests/unit/runtime/test_apptainer.py",
     "import-dataset": "tests/unit/reproduction/test_datasets.py",
     "judge": "tests/functional/test_judging_foreign_tables.py",
-    "new-phase": "tests/unit/reproduction/test_founding.py",
+    "new-phase": "tests/unit/reproduction/test_new_phase.py",
     "log": "tests/functional/test_phase_by_command.py",
     "plan": "tests/functional/test_judging_foreign_tables.py",
     "record": "tests/functional/test_phase_by_command.py",

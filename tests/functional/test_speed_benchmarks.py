@@ -57,7 +57,7 @@ def test_a_replayed_epoch_is_timed_as_a_whole(monkeypatch: pytest.MonkeyPatch) -
     program = comparison._Replayed(Problem.of("embedded", "flowpolicy", 2, "cpu", **TINY))
     watch = Stopwatch("cpu")
 
-    assert program.how == "replayed"
+    assert program.mode == "replayed"
     assert "value_loss" in program.epoch(watch, "replayed")
     assert list(watch.wall) == ["replayed/whole"]
 

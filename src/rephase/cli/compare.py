@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rephase.judging import Origin
-    from rephase.reproduction.comparing import Comparison, Setting, Side
+    from rephase.reproduction.comparing import ComparedSide, Comparison, Setting
 
 __all__ = ["configure", "run"]
 
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _side(arguments: argparse.Namespace, name: str, elsewhere: Path | None = None) -> Side:
+def _side(arguments: argparse.Namespace, name: str, elsewhere: Path | None = None) -> ComparedSide:
     from rephase.reproduction.comparing import side_of
     from rephase.reproduction.phases import open_phase
     from rephase.reproduction.storing import Store
@@ -119,7 +119,7 @@ def _brief(value: str) -> str:
     return value if len(value) <= _WIDEST else f"{value[:_WIDEST]}..."
 
 
-def _text(first: Side, second: Side, cells: Sequence[Comparison]) -> str:
+def _text(first: ComparedSide, second: ComparedSide, cells: Sequence[Comparison]) -> str:
     rows = [
         [
             f"  {cell.task}",

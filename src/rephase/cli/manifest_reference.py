@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rephase.manifest.describing import Table, json_schema, tables
+from rephase.manifest.describing import DescribedTable, json_schema, tables
 from rephase.manifest.schema import Config, Manifest
 
 __all__ = ["FILES", "written"]
@@ -58,7 +58,7 @@ def _sections(shape: type, files: list[dict[str, Any]]) -> Iterator[str]:
         yield ""
 
 
-def _rows(table: Table, files: list[dict[str, Any]]) -> Iterator[str]:
+def _rows(table: DescribedTable, files: list[dict[str, Any]]) -> Iterator[str]:
     here = [one for file in files for one in _at(file, table.path.split(".") if table.path else [])]
     for key in table.keys:
         example = next((_shown(one[key.name]) for one in here if one.get(key.name) not in (None, {}, [])), "")

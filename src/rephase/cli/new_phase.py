@@ -44,10 +44,10 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from rephase.manifest.files import displayed
     from rephase.reproduction.deriving import parse_change
-    from rephase.reproduction.founding import Founding, found
+    from rephase.reproduction.new_phase import NewPhase, write_phase
 
     integrators = {"world_model": arguments.world_model_integrator, "policy": arguments.policy_integrator}
-    wanted = Founding(
+    wanted = NewPhase(
         world_model=arguments.world_model,
         policy=arguments.policy,
         integrators={at: name for at, name in integrators.items() if name},
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         inputs=dict(_input(text) for text in arguments.input),
         changes=dict(parse_change(text) for text in arguments.set),
     )
-    manifest, config = found(arguments.name, wanted, arguments.project)
+    manifest, config = write_phase(arguments.name, wanted, arguments.project)
     place = [arguments.name, *(["--project", str(arguments.project)] if str(arguments.project) != "." else [])]
     lines = [f"wrote {displayed(manifest)} and {displayed(config)}", "next:"]
     lines += [f"  {shlex.join(['rephase', verb, *place])}" for verb in ("run", "record")]

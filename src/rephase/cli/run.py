@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rephase.manifest import Phase, Run
-    from rephase.reproduction.running import Ran
+    from rephase.reproduction.running import RunSummary
     from rephase.reproduction.training import Progress
 
 __all__ = ["configure", "run"]
@@ -97,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
     # One thread a process: small matrices gain little from more, and the numbers then depend on nothing but the seed.
     is_small = scale == "embedded" and device == "cpu"
     threads = arguments.threads or (1 if is_small else 0)
-    workshop = prepare(
+    prepared = prepare(
         store,
         phase.file.parent if arguments.phase.endswith(".toml") else project_of(arguments),
         runs,
@@ -105,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
         threads=threads,
         checkpoint_seconds=arguments.checkpoint_seconds,
     )
-    tell(f"{len(workshop.inputs)} inputs verified: " + ", ".join(sorted(workshop.inputs)))
+    tell(f"{len(prepared.inputs)} inputs verified: " + ", ".join(sorted(prepared.inputs)))
     jobs = arguments.jobs or (os.cpu_count() or 1 if is_small else 1)
     left = groups_of(phase, [run for run in runs if not store.is_completed(run)], device)
     if left and as_asked:
@@ -114,9 +114,9 @@ def run(arguments: argparse.Namespace) -> int:
     with Tracking(arguments.track, store.folder / "tracked", tell) as tracking:
         report = _both(_Meter(phase).show, tracking.show)
         if min(jobs, len(left)) > 1 or (left and not as_asked):
-            ran = run_side_by_side(workshop, runs, report, tell, jobs, threads)
+            ran = run_side_by_side(prepared, runs, report, tell, jobs, threads)
         else:
-            ran = run_all(workshop, runs, report, tell)
+            ran = run_all(prepared, runs, report, tell)
     emit(arguments, _data(phase, ran), _text(ran))
     return 3 if ran.failed or ran.elsewhere else 0
 
@@ -182,7 +182,7 @@ def _clock(seconds: float) -> str:
     return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s"
 
 
-def _data(phase: Phase, ran: Ran) -> dict[str, Any]:
+def _data(phase: Phase, ran: RunSummary) -> dict[str, Any]:
     return {
         "phase": phase.manifest.phase,
         "scale": str(phase.manifest.scale),
@@ -195,7 +195,7 @@ def _data(phase: Phase, ran: Ran) -> dict[str, Any]:
     }
 
 
-def _text(ran: Ran) -> str:
+def _text(ran: RunSummary) -> str:
     lines = [f"FAILED {run.label}: {reason}" for run, reason in ran.failed.items()]
     lines += [f"another process runs {run.label}" for run in ran.elsewhere]
     done = f"{len(ran.completed)} completed in {_clock(ran.seconds)}"

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 from rephase.engine.acting import Actors
 from rephase.engine.critic import CriticEnsembles
-from rephase.engine.drawing import Draws, Inputs, SliceSource
+from rephase.engine.cuda_graphs import Program, Recorder, recorder_for
+from rephase.engine.drawing import Inputs, RandomInputs, SliceSource
 from rephase.engine.learner import Learner, action_masks
 from rephase.engine.parts import SharedPart, StackedPart
 from rephase.engine.planning import Imagined, Planner
 from rephase.engine.precision import effective_precision, training_precision
-from rephase.engine.replay import Program, Recorder, recorder_for
 from rephase.engine.rewards import expectation, symexp
 from rephase.engine.seeding import stream
 from rephase.errors import RunFailed
@@ -27,7 +27,7 @@ from rephase.manifest.algorithm import Algorithm, Precision
 from rephase.manifest.schema import Planning
 from rephase.protocols import Policy, Spaces, WorldModel
 
-__all__ = ["Cohort", "CurvePoint", "Member"]
+__all__ = ["Cohort", "UpdateMetrics", "Member"]
 
 
 @frozen
@@ -44,7 +44,7 @@ class Member:
 
 
 @frozen
-class CurvePoint:
+class UpdateMetrics:
     """Metrics of one run at one epoch.
 
     Args:
@@ -117,7 +117,7 @@ class Cohort:
             action_masks(spaces).to(self.device),
             model.task_parameters(),
         )
-        self._draws = Draws(
+        self._draws = RandomInputs(
             [member.seed for member in members],
             [experience[member.task] for member in members] if isinstance(experience, Mapping) else experience,
             algorithm.batch_size,
@@ -136,9 +136,9 @@ class Cohort:
         self._program = Program(self._update, self.device, recorder or recorder_for(self.device))
 
     @property
-    def how(self) -> str:
+    def mode(self) -> str:
         """How updates are run now: ``replayed`` or ``as written``, with the reason where a GPU should replay them."""
-        return self._program.how
+        return self._program.mode
 
     @property
     def precision(self) -> Precision:
@@ -154,11 +154,12 @@ class Cohort:
             self._metrics = self._program.run()
             self.epoch += 1
 
-    def points(self) -> tuple[CurvePoint, ...]:
+    def points(self) -> tuple[UpdateMetrics, ...]:
         """Metrics of each run after the latest update; waits for the device."""
         rows = {name: values.tolist() for name, values in self._metrics.items()}
         return tuple(
-            CurvePoint(self.epoch, {name: row[run] for name, row in rows.items()}) for run in range(len(self.members))
+            UpdateMetrics(self.epoch, {name: row[run] for name, row in rows.items()})
+            for run in range(len(self.members))
         )
 
     def failure(self, run: int) -> RunFailed | None:

@@ -15,7 +15,7 @@ from torch import Tensor
 from rephase.engine.learner import Batch
 from rephase.engine.seeding import stream
 
-__all__ = ["Draws", "Inputs", "SliceSource"]
+__all__ = ["RandomInputs", "Inputs", "SliceSource"]
 
 
 class SliceSource(Protocol):
@@ -30,7 +30,7 @@ class SliceSource(Protocol):
         ...
 
 
-class Draws:
+class RandomInputs:
     """Draws for R runs, B rows and H steps; K times as many rows of slices.
 
     Args:

@@ -116,10 +116,10 @@ class StackedPart:
         state = self._state()
         if self.stackable and self.runs > 1:
 
-            def one(state: dict[str, Tensor], *rows: Tensor) -> Any:
+            def call(state: dict[str, Tensor], *rows: Tensor) -> Any:
                 return functional_call(self._template, state, (method, *rows))
 
-            mapped: Tensor = vmap(one, in_dims=(0, *[axis] * len(arguments)), out_dims=axis)(state, *arguments)
+            mapped: Tensor = vmap(call, in_dims=(0, *[axis] * len(arguments)), out_dims=axis)(state, *arguments)
             return mapped
         results = []
         for run in range(self.runs):

@@ -21,7 +21,7 @@ from rephase.environments.environment import TaskEnvironment
 from rephase.environments.stepping import open_physics
 from rephase.environments.tasks import ACTION_REPEAT, EPISODE_STEPS, SPACES, Task
 
-__all__ = ["INPUTS", "STATES", "Found", "facts", "replay"]
+__all__ = ["INPUTS", "STATES", "Recomputed", "facts", "replay"]
 
 INPUTS = ("action", "probe_action", "probe_qpos", "probe_qvel", "probe_target")
 """Keys that are given, not checked."""
@@ -40,7 +40,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 @frozen
-class Found:
+class Recomputed:
     """One recomputed quantity.
 
     Args:
@@ -60,7 +60,7 @@ class Found:
     rows: Any = ...
 
 
-def replay(task: Task, arrays: Arrays, seed: int) -> list[Found]:
+def replay(task: Task, arrays: Arrays, seed: int) -> list[Recomputed]:
     """Recompute a file.
 
     Args:
@@ -109,13 +109,13 @@ def facts(task: Task) -> dict[str, Any]:
     )
 
 
-def _starts(task: Task, arrays: Arrays, seed: int) -> list[Found]:
+def _starts(task: Task, arrays: Arrays, seed: int) -> list[Recomputed]:
     environment = TaskEnvironment(task, 1)
     first = _start(environment, environment.reset([seed]), arrays, "")
     return first + _start(environment, environment.reset(), arrays, "reset2_")
 
 
-def _start(environment: TaskEnvironment, shown: NDArray[np.float32], arrays: Arrays, prefix: str) -> list[Found]:
+def _start(environment: TaskEnvironment, shown: NDArray[np.float32], arrays: Arrays, prefix: str) -> list[Recomputed]:
     """Return what a file holds of one start: the first, under the trajectory's row 0, or the one with a prefix."""
     state = prefix or "state_"
     begun: dict[str, NDArray[Any]] = {f"{state}{field}": environment.physics.view(field)[0] for field in _STATE}
@@ -134,12 +134,12 @@ def _start(environment: TaskEnvironment, shown: NDArray[np.float32], arrays: Arr
         (key, values, ...) for key, values in fixed.items()
     ]
     return [
-        Found(key if prefix else f"reset/{key}", key, np.array(values), *_tolerance(key, _CLOSE), rows=rows)
+        Recomputed(key if prefix else f"reset/{key}", key, np.array(values), *_tolerance(key, _CLOSE), rows=rows)
         for key, values, rows in found
     ]
 
 
-def _trajectory(task: Task, arrays: Arrays, reward_tolerance: float) -> list[Found]:
+def _trajectory(task: Task, arrays: Arrays, reward_tolerance: float) -> list[Recomputed]:
     drawn = TaskEnvironment(task, 1)
     _place(drawn, arrays, slice(0, 1))
     # The target goes into the model as well, for the sensors that look at it.
@@ -154,19 +154,19 @@ def _trajectory(task: Task, arrays: Arrays, reward_tolerance: float) -> list[Fou
         for key, values in _seen(environment, observation).items():
             seen[key].append(values)
     found = [
-        Found(f"trajectory/{key}", key, np.concatenate(rows), *_tolerance(key, _OBSERVATION))
+        Recomputed(f"trajectory/{key}", key, np.concatenate(rows), *_tolerance(key, _OBSERVATION))
         for key, rows in seen.items()
     ]
     reward_sub = np.array(rewards).reshape(-1, ACTION_REPEAT)
     return [
         *found,
-        Found("trajectory/reward_sub", "reward_sub", reward_sub, reward_tolerance),
-        Found("trajectory/reward", "reward", reward_sub.sum(axis=1), reward_tolerance),
-        Found("trajectory/done", "done", np.array(done, dtype=bool), _EXACT),
+        Recomputed("trajectory/reward_sub", "reward_sub", reward_sub, reward_tolerance),
+        Recomputed("trajectory/reward", "reward", reward_sub.sum(axis=1), reward_tolerance),
+        Recomputed("trajectory/done", "done", np.array(done, dtype=bool), _EXACT),
     ]
 
 
-def _steps(task: Task, arrays: Arrays, reward_tolerance: float) -> list[Found]:
+def _steps(task: Task, arrays: Arrays, reward_tolerance: float) -> list[Recomputed]:
     actions = arrays["action"]
     environment = TaskEnvironment(task, len(actions))
     _place(environment, arrays, slice(0, len(actions)))
@@ -174,14 +174,14 @@ def _steps(task: Task, arrays: Arrays, reward_tolerance: float) -> list[Found]:
     after = {key: values for key, values in _seen(environment, observation).items() if key != "sensordata"}
     return [
         *(
-            Found(f"steps/{key}", key, values, *_tolerance(key, _CLOSE), rows=slice(1, None))
+            Recomputed(f"steps/{key}", key, values, *_tolerance(key, _CLOSE), rows=slice(1, None))
             for key, values in after.items()
         ),
-        Found("steps/reward", "reward", reward, reward_tolerance),
+        Recomputed("steps/reward", "reward", reward, reward_tolerance),
     ]
 
 
-def _probes(task: Task, arrays: Arrays, reward_tolerance: float) -> list[Found]:
+def _probes(task: Task, arrays: Arrays, reward_tolerance: float) -> list[Recomputed]:
     environment = TaskEnvironment(task, len(arrays["probe_action"]))
     state = {"qpos": arrays["probe_qpos"], "qvel": arrays["probe_qvel"]}
     environment.place(state, arrays.get("probe_target"))
@@ -195,9 +195,9 @@ def _probes(task: Task, arrays: Arrays, reward_tolerance: float) -> list[Found]:
         "probe_qpos_next": environment.domain.qpos,
         "probe_qvel_next": environment.domain.qvel,
     }
-    found = [Found(key, key, values, *_tolerance(key, _CLOSE)) for key, values in computed.items()]
+    found = [Recomputed(key, key, values, *_tolerance(key, _CLOSE)) for key, values in computed.items()]
     rewards = {"probe_reward": reward, "probe_reward_sub": environment.control_rewards}
-    return found + [Found(key, key, values, reward_tolerance) for key, values in rewards.items()]
+    return found + [Recomputed(key, key, values, reward_tolerance) for key, values in rewards.items()]
 
 
 def _place(environment: TaskEnvironment, arrays: Arrays, rows: slice) -> None:

@@ -15,7 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from rephase.environments.replaying import INPUTS, STATES, Found, facts, replay
+from rephase.environments.replaying import INPUTS, STATES, Recomputed, facts, replay
 from rephase.environments.tasks import Task, find_task
 from rephase.errors import InputMismatch
 from rephase.manifest.vectors import Check
@@ -69,7 +69,7 @@ def check_file(path: Path, meta: Mapping[str, Any]) -> list[Check]:
     return [*checks, _compare_facts(task, stated)]
 
 
-def _compare(file: str, found: Found, stored: NDArray[Any]) -> Check:
+def _compare(file: str, found: Recomputed, stored: NDArray[Any]) -> Check:
     expected = stored[found.rows].astype(np.float64)
     computed = found.values.astype(np.float64)
     if computed.shape != expected.shape:

@@ -11,13 +11,13 @@ from rephase.judging.aggregates import AggregateVerdict, judge_aggregates
 from rephase.judging.cells import Cell, CellVerdict, judge_cells
 from rephase.judging.claims import Claim, ClaimVerdict, claims_of, judge_claims
 from rephase.judging.decisions import EXIT_CODES, ClaimStatus, Decision
+from rephase.judging.digests import DigestComparison, Divergence, Origin, compare_digests, compare_outcomes
 from rephase.judging.extension import Extension, extension_of
 from rephase.judging.foreign import TablesVerdict, judge_sides, judge_tables, read_side
 from rephase.judging.integrity import SUITE_RETURNS, Breach, Run, check_outcomes, check_pins, missing_runs
 from rephase.judging.noise import episode_noise
 from rephase.judging.phase import PhaseVerdict, judge_phase
-from rephase.judging.planning import CellPlan, Plan, plan_rerun
-from rephase.judging.replay import Divergence, Origin, Replay, compare_digests, replay_of
+from rephase.judging.planning import CellPlan, SeedPlan, plan_rerun
 from rephase.judging.words import verdict_text
 
 __all__ = [
@@ -36,8 +36,8 @@ __all__ = [
     "Extension",
     "Origin",
     "PhaseVerdict",
-    "Plan",
-    "Replay",
+    "SeedPlan",
+    "DigestComparison",
     "Run",
     "TablesVerdict",
     "check_outcomes",
@@ -55,6 +55,6 @@ __all__ = [
     "missing_runs",
     "plan_rerun",
     "read_side",
-    "replay_of",
+    "compare_outcomes",
     "verdict_text",
 ]

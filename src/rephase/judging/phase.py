@@ -15,11 +15,11 @@ from rephase.judging.aggregates import AggregateVerdict, judge_aggregates
 from rephase.judging.cells import Cell, CellVerdict, judge_cells
 from rephase.judging.claims import Claim, ClaimVerdict, Seeds, claims_of, judge_claims
 from rephase.judging.decisions import EXIT_CODES, Decision
+from rephase.judging.digests import DigestComparison, Origin
 from rephase.judging.extension import Extension, extension_of
 from rephase.judging.integrity import SUITE_RETURNS, Breach, Run, broken_cells, check_outcomes, missing_runs
 from rephase.judging.noise import noise_by_cell
 from rephase.judging.plain import plain
-from rephase.judging.replay import Origin, Replay
 from rephase.manifest.outcomes import Outcome, RecordedOutcomes
 from rephase.manifest.rules import VerdictRules
 
@@ -55,7 +55,7 @@ class PhaseVerdict:
     decision: Decision
     reason: str
     breaches: tuple[Breach, ...] = ()
-    replay: Replay | None = None
+    replay: DigestComparison | None = None
     cells: tuple[CellVerdict, ...] = ()
     aggregates: tuple[AggregateVerdict, ...] = ()
     claims: tuple[ClaimVerdict, ...] = ()
@@ -85,7 +85,7 @@ def judge_phase(
     claims: Sequence[Claim] | None = None,
     config_digests: Mapping[str, str] | None = None,
     breaches: Sequence[Breach] = (),
-    replay: Replay | None = None,
+    replay: DigestComparison | None = None,
     notes: Sequence[str] = (),
     returns: tuple[float, float] | None = SUITE_RETURNS,
     nothing: str = "",
@@ -161,7 +161,7 @@ def _still_to_do(missing: Sequence[Run], declared: set[Run], recorded: Sequence[
 
 def _decide(
     breaches: Sequence[Breach],
-    replay: Replay | None,
+    replay: DigestComparison | None,
     cells: Sequence[CellVerdict],
     aggregates: Sequence[AggregateVerdict],
     nothing: str,

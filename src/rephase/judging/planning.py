@@ -18,7 +18,7 @@ from rephase.judging.samples import one_sided_quantile, sample, two_sided_quanti
 from rephase.judging.sides import Side
 from rephase.manifest.rules import VerdictRules
 
-__all__ = ["CellPlan", "Plan", "plan_rerun"]
+__all__ = ["CellPlan", "SeedPlan", "plan_rerun"]
 
 _POWER = 0.8
 _MOST = 200
@@ -26,7 +26,7 @@ _USUAL = (1, 2, 3, 5, 10, 20)
 
 
 @frozen(kw_only=True)
-class Shown:
+class SeedPower:
     """What a number of seeds can show of a cell.
 
     Args:
@@ -64,11 +64,11 @@ class CellPlan:
     sd: float
     shift: float
     needed: int | None
-    shown: tuple[Shown, ...] = ()
+    shown: tuple[SeedPower, ...] = ()
 
 
 @frozen(kw_only=True)
-class Plan:
+class SeedPlan:
     """What a rerun needs.
 
     Args:
@@ -135,7 +135,7 @@ def plan_rerun(
     seeds: Sequence[int] = (),
     power: float = _POWER,
     notes: Sequence[str] = (),
-) -> Plan:
+) -> SeedPlan:
     """Plan a rerun of a record.
 
     Args:
@@ -175,7 +175,7 @@ def plan_rerun(
                 ),
             )
         )
-    return Plan(
+    return SeedPlan(
         name=recorded.name,
         rules=rules,
         power=power,
@@ -210,8 +210,8 @@ def _power(n: int, m: int, sd: float, shift: float, level: float, floor: float) 
     return min(by_test, by_floor) if math.isfinite(by_test) else 1.0
 
 
-def _shown(n: int, m: int, sd: float, shift: float, level: float, power: float, rules: VerdictRules) -> Shown:
-    return Shown(
+def _shown(n: int, m: int, sd: float, shift: float, level: float, power: float, rules: VerdictRules) -> SeedPower:
+    return SeedPower(
         seeds=m,
         power=_power(n, m, sd, shift, level, rules.floor),
         smallest=_smallest(n, m, sd, level, power, rules.floor),
@@ -252,7 +252,7 @@ def _faithful(n: int, m: int, sd: float, rules: VerdictRules) -> float:
     return max(by_spread, 2 * float(norm.cdf(slack)) - 1 if slack > 0 else 0.0)
 
 
-def _can(one: Shown, power: float) -> str:
+def _can(one: SeedPower, power: float) -> str:
     seeds = f"{one.seeds:>3} {'seed' if one.seeds == 1 else 'seeds'}"
     if not math.isfinite(one.smallest):
         return f"{seeds}: cannot show any shift"

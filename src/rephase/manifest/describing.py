@@ -17,7 +17,7 @@ from typing import Any
 import attrs
 from attrs import frozen
 
-__all__ = ["Key", "Table", "json_schema", "tables"]
+__all__ = ["Key", "DescribedTable", "json_schema", "tables"]
 
 _PLAIN = {
     int: ("whole number", "integer"),
@@ -47,7 +47,7 @@ class Key:
 
 
 @frozen
-class Table:
+class DescribedTable:
     """One table of a file.
 
     Args:
@@ -61,7 +61,7 @@ class Table:
     keys: tuple[Key, ...]
 
 
-def tables(shape: type, path: str = "") -> Iterator[Table]:
+def tables(shape: type, path: str = "") -> Iterator[DescribedTable]:
     """The tables of a file, each before those below it.
 
     Args:
@@ -78,7 +78,7 @@ def tables(shape: type, path: str = "") -> Iterator[Table]:
         else:
             header = ".".join(filter(None, [path, field.name, "NAME" if named else ""]))
             below.append((inner, header))
-    yield Table(path, cleandoc(shape.__doc__ or "").partition("\n")[0], tuple(keys))
+    yield DescribedTable(path, cleandoc(shape.__doc__ or "").partition("\n")[0], tuple(keys))
     for inner, header in below:
         yield from tables(inner, header)
 

@@ -17,7 +17,7 @@ from attrs import field, frozen
 from rephase.errors import UnknownName, UsageError
 from rephase.manifest.algorithm import Algorithm, Arithmetic
 from rephase.manifest.hashing import digest_of, plain, short
-from rephase.manifest.schema import Array, Config, Evaluation, Input, Manifest, Plan, Scale
+from rephase.manifest.schema import Array, Config, Evaluation, Input, Manifest, PlanReward, Scale
 
 __all__ = ["Phase", "Run"]
 
@@ -280,7 +280,7 @@ def _algorithm(algorithm: Algorithm) -> dict[str, Any]:
 def _evaluation(evaluation: Evaluation) -> dict[str, Any]:
     """The evaluation as plain values, without the settings of a planner that nobody asks."""
     written: dict[str, Any] = plain(evaluation)
-    if evaluation.plan is not Plan.MPPI:
+    if evaluation.plan is not PlanReward.MPPI:
         del written["planning"]
     if not evaluation.plan_episodes:
         del written["plan_episodes"]

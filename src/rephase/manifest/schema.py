@@ -29,7 +29,7 @@ __all__ = [
     "Input",
     "Manifest",
     "PartChoice",
-    "Plan",
+    "PlanReward",
     "Planning",
     "Resources",
     "Scale",
@@ -53,7 +53,7 @@ class Scale(StrEnum):
     LOGGED = "logged"
 
 
-class Plan(StrEnum):
+class PlanReward(StrEnum):
     """What the second reward of a run, which the log calls plan reward, is made by."""
 
     NONE = "none"
@@ -228,7 +228,7 @@ class Input:
 
 @frozen(kw_only=True)
 class Planning:
-    """How actions are planned inside the world model, where the second evaluation plans (`Plan.MPPI`).
+    """How actions are planned inside the world model, where the second evaluation plans (`plan = "mppi"`).
 
     Args:
         horizon: Agent steps looked ahead before the critics' value stands for the rest.
@@ -278,7 +278,7 @@ class Evaluation:
     every: int = field(default=200, validator=validators.ge(0))
     curve_episodes: int = field(default=0, validator=validators.ge(0))
     plan_episodes: int = field(default=0, validator=validators.ge(0))
-    plan: Plan = Plan.RE_EVALUATE
+    plan: PlanReward = PlanReward.RE_EVALUATE
     planning: Planning = field(factory=Planning)
 
 

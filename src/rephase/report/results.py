@@ -20,7 +20,7 @@ from rephase.judging.samples import Sample, sample
 from rephase.manifest import Phase
 from rephase.manifest.outcomes import RecordedOutcomes
 from rephase.reproduction.checking import recorded_outcomes
-from rephase.reproduction.comparing import Side, compare
+from rephase.reproduction.comparing import ComparedSide, compare
 from rephase.reproduction.phases import known_phases, open_phase
 
 __all__ = ["PAGE", "page", "picture", "recorded_phases", "write"]
@@ -157,12 +157,12 @@ def _comparisons(known: dict[str, tuple[Phase, RecordedOutcomes]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _side(name: str, known: dict[str, tuple[Phase, RecordedOutcomes]]) -> Side:
+def _side(name: str, known: dict[str, tuple[Phase, RecordedOutcomes]]) -> ComparedSide:
     place, _, config = name.partition(":")
     phase, recorded = known[place]
     configs = tuple(one for one in phase.configs if config in ("", one))
     outcomes = tuple(one for one in recorded.judged if one.config in configs)
-    return Side(name=name, source="recorded", outcomes=outcomes, configs=configs, rules=phase.manifest.verdict)
+    return ComparedSide(name=name, source="recorded", outcomes=outcomes, configs=configs, rules=phase.manifest.verdict)
 
 
 def _effects(name: str, phase: Phase, recorded: RecordedOutcomes) -> str:

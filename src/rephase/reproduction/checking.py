@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from attrs import evolve
 
 from rephase.errors import ManifestError, Problem, UsageError
-from rephase.judging import Breach, PhaseVerdict, check_pins, judge_phase, replay_of
+from rephase.judging import Breach, PhaseVerdict, check_pins, compare_outcomes, judge_phase
 from rephase.manifest import Phase
 from rephase.manifest.files import displayed
 from rephase.manifest.hashing import digest_of, file_digest
@@ -92,7 +92,7 @@ def check_phase(store: Store, records: Sequence[Record]) -> PhaseVerdict:
         extension_seeds=phase.manifest.extension_seeds,
         config_digests={name: phase.config_digest(name) for name in phase.configs},
         breaches=breaches,
-        replay=replay_of(recorded.judged, outcomes),
+        replay=compare_outcomes(recorded.judged, outcomes),
         notes=notes,
         nothing=_own_source(recorded, records),
         origins=differing_origins(recorded.provenance, [record.provenance for record in records]),

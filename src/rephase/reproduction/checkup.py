@@ -22,7 +22,7 @@ from attrs import asdict, evolve
 from torch import Tensor, nn
 
 from rephase.engine.cohort import Cohort, Member
-from rephase.engine.replay import Recorder, Work, recorder_for
+from rephase.engine.cuda_graphs import Recorder, Work, recorder_for
 from rephase.engine.seeding import stream
 from rephase.environments import SPACES, find_task
 from rephase.environments.tasks import EPISODE_STEPS
@@ -90,9 +90,9 @@ def examine_gpu(
     return found | {"aims": _aims(found), "seconds": round(time.monotonic() - began, 1)}
 
 
-def result_name(found: Mapping[str, Any]) -> str:
+def result_name(result: Mapping[str, Any]) -> str:
     """Name of the file that a result is kept in, after its device."""
-    name = found["gpu"]["name"] if found["gpu"] else "stand-in"
+    name = result["gpu"]["name"] if result["gpu"] else "stand-in"
     return f"gpu-{re.sub('[^a-z0-9]+', '-', name.lower()).strip('-')}.json"
 
 
@@ -180,7 +180,7 @@ def _time(phase: Phase, cell: Mapping[str, Any], device: str, repetitions: int) 
         cohort.advance(1)
         _wait(device)
         spent.append(1e3 * (time.perf_counter() - at))
-    found: dict[str, Any] = {"ms": min(spent), "median_ms": statistics.median(spent), "updates": cohort.how}
+    found: dict[str, Any] = {"ms": min(spent), "median_ms": statistics.median(spent), "updates": cohort.mode}
     if device != "cpu":
         found["peak_memory_bytes"] = torch.cuda.max_memory_allocated()
     if cell["way"] == _WAYS[bool(device != "cpu")]:

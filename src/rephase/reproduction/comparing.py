@@ -14,7 +14,7 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from rephase.errors import UsageError
-from rephase.judging import replay_of
+from rephase.judging import compare_outcomes
 from rephase.judging.plain import plain
 from rephase.judging.samples import Welch, holm, is_measurable, sample, welch
 from rephase.manifest import Phase
@@ -23,7 +23,16 @@ from rephase.manifest.rules import VerdictRules
 from rephase.reproduction.checking import own_outcomes
 from rephase.reproduction.storing import Store
 
-__all__ = ["Comparison", "Difference", "Setting", "Side", "compare", "differing_settings", "equal_runs", "side_of"]
+__all__ = [
+    "Comparison",
+    "Difference",
+    "Setting",
+    "ComparedSide",
+    "compare",
+    "differing_settings",
+    "equal_runs",
+    "side_of",
+]
 
 _LEVEL = 0.05
 
@@ -38,7 +47,7 @@ class Difference(StrEnum):
 
 
 @frozen(kw_only=True)
-class Side:
+class ComparedSide:
     """One of the two things compared.
 
     Args:
@@ -117,7 +126,7 @@ class Comparison:
         return tree
 
 
-def side_of(name: str, phase: Phase, config: str, store: Store, *, recorded: bool) -> Side:
+def side_of(name: str, phase: Phase, config: str, store: Store, *, recorded: bool) -> ComparedSide:
     """Collect one side.
 
     Args:
@@ -143,7 +152,7 @@ def side_of(name: str, phase: Phase, config: str, store: Store, *, recorded: boo
         found = tuple(one for one in written.judged if one.config in configs)
         source = f"recorded: {written.source}"
         provenance = (written.provenance,)
-    return Side(
+    return ComparedSide(
         name=name,
         source=source,
         outcomes=found,
@@ -154,7 +163,7 @@ def side_of(name: str, phase: Phase, config: str, store: Store, *, recorded: boo
     )
 
 
-def differing_settings(first: Side, second: Side) -> tuple[Setting, ...]:
+def differing_settings(first: ComparedSide, second: ComparedSide) -> tuple[Setting, ...]:
     """Every setting in which the compared configurations differ, the number of epochs first, then by name.
 
     Args:
@@ -180,7 +189,7 @@ def differing_settings(first: Side, second: Side) -> tuple[Setting, ...]:
     return tuple(sorted(settings, key=lambda one: ("algorithm.epochs" not in one.name, one.name)))
 
 
-def equal_runs(first: Side, second: Side) -> tuple[int, int] | None:
+def equal_runs(first: ComparedSide, second: ComparedSide) -> tuple[int, int] | None:
     """How many runs of the same name are equal to the bit on both sides, digests and returns.
 
     Args:
@@ -192,7 +201,7 @@ def equal_runs(first: Side, second: Side) -> tuple[int, int] | None:
     """
     names = {outcome.run for outcome in first.outcomes if outcome.digests}
     shared = [outcome for outcome in second.outcomes if outcome.run in names and outcome.digests]
-    replay = replay_of(first.outcomes, shared)
+    replay = compare_outcomes(first.outcomes, shared)
     return (len(shared) - len(replay.divergences), len(shared)) if replay is not None else None
 
 
@@ -212,14 +221,14 @@ def _flat(tree: Mapping[str, Any], path: str = "") -> dict[str, str]:
     return found
 
 
-def _pairs(first: Side, second: Side) -> list[tuple[str, str]]:
+def _pairs(first: ComparedSide, second: ComparedSide) -> list[tuple[str, str]]:
     """Configurations that are compared: one of each side whatever it is called, otherwise those of one name."""
     if len(first.configs) == len(second.configs) == 1:
         return [(first.configs[0], second.configs[0])]
     return [(config, config) for config in first.configs if config in second.configs]
 
 
-def compare(first: Side, second: Side) -> tuple[Comparison, ...]:
+def compare(first: ComparedSide, second: ComparedSide) -> tuple[Comparison, ...]:
     """Compare every cell the two sides have in common.
 
     Two sides of one configuration each are compared whatever the configurations are called; otherwise configurations
@@ -254,12 +263,12 @@ def compare(first: Side, second: Side) -> tuple[Comparison, ...]:
     return tuple(evolve(cell, difference=_shown(cell, floor)) for cell in cells)
 
 
-def _described(side: Side) -> str:
+def _described(side: ComparedSide) -> str:
     tasks = dict.fromkeys(outcome.task for outcome in side.outcomes)
     return f"{side.name} has {', '.join(side.configs)} on {', '.join(tasks) or 'no task'}"
 
 
-def _values(side: Side, config: str, task: str) -> tuple[float, ...]:
+def _values(side: ComparedSide, config: str, task: str) -> tuple[float, ...]:
     own = [one.reward for one in side.outcomes if (one.config, one.task) == (config, task)]
     return tuple(sorted(value for value in own if is_measurable(value)))
 

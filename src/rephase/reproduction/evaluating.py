@@ -19,11 +19,11 @@ from rephase.environments import find_task, make
 from rephase.manifest import Run
 from rephase.protocols import BatchedEnvironment
 
-__all__ = ["Beside", "Episodes", "Played"]
+__all__ = ["BackgroundEvaluation", "Episodes", "EpisodeResults"]
 
 
 @frozen(eq=False)
-class Played:
+class EpisodeResults:
     """What playing episodes gave.
 
     Args:
@@ -48,7 +48,7 @@ class Episodes:
 
     def play(
         self, name: str, count: int, choose: Callable[[Tensor], Tensor], before_each: Callable[[], None]
-    ) -> Played:
+    ) -> EpisodeResults:
         """Play whole episodes.
 
         Args:
@@ -71,7 +71,7 @@ class Episodes:
             before_each()
             return torch.nan_to_num(choose(observation))
 
-        return Played(evaluate(act, tasks, seeds, environments), starts[0])
+        return EpisodeResults(evaluate(act, tasks, seeds, environments), starts[0])
 
     def close(self) -> None:
         """Give back the environments."""
@@ -86,7 +86,7 @@ class Episodes:
         return self._environments[task, together]
 
 
-class Beside:
+class BackgroundEvaluation:
     """An evaluation of policies as they were, in a thread of its own.
 
     Args:
@@ -103,7 +103,7 @@ class Beside:
         self._acting = threading.Lock()
         self._work = (episodes, name, count)
         self._cancelled = threading.Event()
-        self._played: Played | None = None
+        self._results: EpisodeResults | None = None
         self._error: BaseException | None = None
         # A daemon: a process that has to end at once does not wait for episodes.
         self._thread = threading.Thread(target=self._play, name=f"evaluation at epoch {epoch}", daemon=True)
@@ -119,13 +119,13 @@ class Beside:
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
-    def result(self) -> Played:
+    def result(self) -> EpisodeResults:
         """What it gave, once it is over; raises what the evaluation raised."""
         self._thread.join()
         if self._error is not None:
             raise self._error
-        assert self._played is not None
-        return self._played
+        assert self._results is not None
+        return self._results
 
     def cancel(self) -> None:
         """Let the evaluation end with its present step, and wait for that."""
@@ -135,7 +135,7 @@ class Beside:
     def _play(self) -> None:
         episodes, name, count = self._work
         try:
-            self._played = episodes.play(name, count, self._act, self._end_if_cancelled)
+            self._results = episodes.play(name, count, self._act, self._end_if_cancelled)
         except BaseException as error:
             self._error = error
 

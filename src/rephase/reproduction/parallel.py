@@ -26,7 +26,7 @@ from attrs import frozen
 from rephase.errors import CannotRunHere, RephaseError, understood
 from rephase.manifest import Run, read_phase
 from rephase.reproduction.grouping import groups_of
-from rephase.reproduction.running import Ran, Workshop, prepare, run_all
+from rephase.reproduction.running import PreparedPhase, RunSummary, prepare, run_all
 from rephase.reproduction.stopping import Stopped, Stopping
 from rephase.reproduction.storing import Store
 from rephase.runtime.arithmetic import environment_of_workers
@@ -58,23 +58,23 @@ class _End:
     """How one process ended: what it did, or why it could not."""
 
     group: str
-    ran: Ran | None = None
+    ran: RunSummary | None = None
     error: RephaseError | None = None
     was_stopped: bool = False
 
 
 def run_side_by_side(
-    workshop: Workshop,
+    prepared: PreparedPhase,
     runs: Sequence[Run],
     report: Callable[[Progress], None],
     say: Callable[[str], None],
     processes: int,
     threads: int,
-) -> Ran:
+) -> RunSummary:
     """Run the groups of a phase in processes of their own.
 
     Args:
-        workshop: The phase, prepared.
+        prepared: The phase, prepared.
         runs: The runs wanted.
         report: Called with every progress of every process.
         say: Called with every line worth saying besides.
@@ -89,19 +89,19 @@ def run_side_by_side(
         RephaseError: The first error of a process; the others have ended too.
     """
     began = time.monotonic()
-    store = workshop.store
+    store = prepared.store
     skipped = tuple(run for run in runs if store.is_completed(run))
     waiting = [
         _Order(
             store.phase.file,
             store.folder.parent,
-            workshop.project,
+            prepared.project,
             group,
-            workshop.device,
+            prepared.device,
             threads,
-            workshop.checkpoint_seconds,
+            prepared.checkpoint_seconds,
         )
-        for group in groups_of(store.phase, [run for run in runs if run not in skipped], workshop.device)
+        for group in groups_of(store.phase, [run for run in runs if run not in skipped], prepared.device)
     ]
     context = multiprocessing.get_context("spawn")
     messages: Queue[Any] = context.Queue()
@@ -113,7 +113,7 @@ def run_side_by_side(
             while waiting and len(working) < processes and not stopping.is_requested:
                 order = waiting.pop(0)
                 process = context.Process(target=_work, args=(order, messages, os.getpid()))
-                with environment_of_workers(store.phase.arithmetic, workshop.device):
+                with environment_of_workers(store.phase.arithmetic, prepared.device):
                     process.start()
                 working[_name(order.runs)] = process
             _forward(stopping, working, told)
@@ -153,7 +153,7 @@ def _work(order: _Order, messages: Queue[Any], parent: int) -> None:
     _die_with(parent)
     group = _name(order.runs)
     try:
-        workshop = prepare(
+        prepared = prepare(
             Store(order.runs_folder, read_phase(order.manifest)),
             order.project,
             order.runs,
@@ -161,7 +161,7 @@ def _work(order: _Order, messages: Queue[Any], parent: int) -> None:
             threads=order.threads,
             checkpoint_seconds=order.checkpoint_seconds,
         )
-        end = _End(group, run_all(workshop, order.runs, messages.put, messages.put))
+        end = _End(group, run_all(prepared, order.runs, messages.put, messages.put))
     except KeyboardInterrupt:
         end = _End(group, was_stopped=True)
     except BaseException as error:  # whatever it is must reach the one that waits for this group
@@ -214,11 +214,11 @@ def _name(group: Sequence[Run]) -> str:
     return f"{group[0].label} and {len(group) - 1} more" if len(group) > 1 else group[0].label
 
 
-def _together(parts: Sequence[Ran], skipped: tuple[Run, ...], seconds: float) -> Ran:
+def _together(parts: Sequence[RunSummary], skipped: tuple[Run, ...], seconds: float) -> RunSummary:
     failed: dict[Run, str] = {}
     for part in parts:
         failed |= part.failed
-    return Ran(
+    return RunSummary(
         completed=tuple(run for part in parts for run in part.completed),
         skipped=(*skipped, *(run for part in parts for run in part.skipped)),
         elsewhere=tuple(run for part in parts for run in part.elsewhere),

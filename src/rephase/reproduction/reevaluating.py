@@ -122,10 +122,10 @@ def reevaluate(
         yield Reevaluation(run=record.run, before=record.episode_returns, after=tuple(played.returns[0].tolist()))
 
 
-def noise_of_cells(found: Sequence[Reevaluation]) -> tuple[CellNoise, ...]:
+def noise_of_cells(reevaluations: Sequence[Reevaluation]) -> tuple[CellNoise, ...]:
     """Set the spread between seeds of every cell beside what its episodes alone would give."""
     cells: dict[tuple[str, str], list[Reevaluation]] = {}
-    for one in found:
+    for one in reevaluations:
         cells.setdefault((one.run.config, one.run.task), []).append(one)
     return tuple(
         CellNoise(

@@ -19,7 +19,7 @@ from attrs import evolve, frozen
 from rephase.errors import RunFailed, UsageError
 from rephase.judging import PhaseVerdict
 from rephase.manifest import Phase
-from rephase.manifest.schema import Plan
+from rephase.manifest.schema import PlanReward
 from rephase.protocols.resources import JobRequest
 from rephase.reproduction.checking import check_phase
 from rephase.reproduction.inputs import verify_inputs
@@ -217,12 +217,12 @@ def _measured(
     say(f"{config}: rehearsing {own[0].label} on {device}")
     watch, began = _Watch(store.folder / config), time.monotonic()
     _forget_peaks(device)
-    workshop = prepare(store, project, own, device=device, threads=threads)
-    ran = run_all(workshop, own, watch.see, say)
+    prepared = prepare(store, project, own, device=device, threads=threads)
+    ran = run_all(prepared, own, watch.see, say)
     if ran.failed:
         raise RunFailed(f"{config} failed in the rehearsal: {next(iter(ran.failed.values()))}")
     memory, gpu_memory = _peaks(device)
-    plans = 1 if phase.manifest.evaluation.plan is Plan.NONE else 2
+    plans = 1 if phase.manifest.evaluation.plan is PlanReward.NONE else 2
     needs = Needs(
         config=config,
         runs=sum(run.config == config for run in phase.runs()),

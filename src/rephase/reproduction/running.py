@@ -23,7 +23,7 @@ from rephase.plugins.sources import Source
 from rephase.reproduction.composing import Composition, compose
 from rephase.reproduction.grouping import groups_of, whole_group
 from rephase.reproduction.inputs import verify_inputs
-from rephase.reproduction.noting import Noting
+from rephase.reproduction.progress_notes import ProgressNotes
 from rephase.reproduction.provenance import make_lock, provenance
 from rephase.reproduction.stopping import Stopped, Stopping
 from rephase.reproduction.storing import RunState, State, Store
@@ -32,11 +32,11 @@ from rephase.runtime.arithmetic import used
 if TYPE_CHECKING:
     from rephase.reproduction.training import CohortTraining, Measured, Progress
 
-__all__ = ["Ran", "Workshop", "prepare", "run_all"]
+__all__ = ["RunSummary", "PreparedPhase", "prepare", "run_all"]
 
 
 @frozen(kw_only=True)
-class Ran:
+class RunSummary:
     """What one call did.
 
     Args:
@@ -55,7 +55,7 @@ class Ran:
 
 
 @frozen(kw_only=True, eq=False)
-class Workshop:
+class PreparedPhase:
     """A phase with everything its runs need, found and verified.
 
     Args:
@@ -90,7 +90,7 @@ def prepare(
     device: str = "cpu",
     threads: int = 0,
     checkpoint_seconds: float = 30.0,
-) -> Workshop:
+) -> PreparedPhase:
     """Find the plugins, check the parts and verify the inputs that runs need.
 
     Args:
@@ -119,7 +119,7 @@ def prepare(
         import torch
 
         torch.set_num_threads(threads)
-    return Workshop(
+    return PreparedPhase(
         store=store,
         project=project,
         compositions=compositions,
@@ -131,12 +131,12 @@ def prepare(
 
 
 def run_all(
-    workshop: Workshop, runs: Sequence[Run], report: Callable[[Progress], None], say: Callable[[str], None]
-) -> Ran:
+    prepared: PreparedPhase, runs: Sequence[Run], report: Callable[[Progress], None], say: Callable[[str], None]
+) -> RunSummary:
     """Train and evaluate runs, config by config, and keep a record of each.
 
     Args:
-        workshop: The phase, prepared.
+        prepared: The phase, prepared.
         runs: The runs wanted.
         report: Called with every progress.
         say: Called with every line worth saying besides.
@@ -149,26 +149,26 @@ def run_all(
         CannotRunHere: This process was started without the arithmetic the phase asks for.
     """
     began = time.monotonic()
-    store = workshop.store
+    store = prepared.store
     skipped = tuple(run for run in runs if store.is_completed(run))
     wanted = [run for run in runs if run not in skipped]
     if not wanted:
-        return Ran(skipped=skipped, seconds=time.monotonic() - began)
-    arithmetic = used(workshop.phase.arithmetic, workshop.device)
-    store.pin(make_lock(workshop.phase, workshop.inputs, workshop.sources))
+        return RunSummary(skipped=skipped, seconds=time.monotonic() - began)
+    arithmetic = used(prepared.phase.arithmetic, prepared.device)
+    store.pin(make_lock(prepared.phase, prepared.inputs, prepared.sources))
     completed: list[Run] = []
     elsewhere: list[Run] = []
     failed: dict[Run, str] = {}
     with Stopping() as stopping:
-        for own in groups_of(workshop.phase, wanted, workshop.device):
+        for own in groups_of(prepared.phase, wanted, prepared.device):
             with store.claim(own) as claimed:
                 elsewhere += [run for run in own if run not in claimed and not store.is_completed(run)]
                 if claimed:
-                    together = _together(workshop, claimed, say)
-                    done = _run_cohort(workshop, together, claimed, arithmetic, stopping, report, say)
+                    together = _together(prepared, claimed, say)
+                    done = _run_cohort(prepared, together, claimed, arithmetic, stopping, report, say)
                     failed |= done
                     completed += [run for run in claimed if run not in done]
-    return Ran(
+    return RunSummary(
         completed=tuple(completed),
         skipped=skipped,
         elsewhere=tuple(elsewhere),
@@ -177,17 +177,17 @@ def run_all(
     )
 
 
-def _together(workshop: Workshop, runs: tuple[Run, ...], say: Callable[[str], None]) -> tuple[Run, ...]:
+def _together(prepared: PreparedPhase, runs: tuple[Run, ...], say: Callable[[str], None]) -> tuple[Run, ...]:
     """The runs to train so that these can be recorded.
 
     A group that was killed while it wrote its records has left its state; from there the missing ones are the same to
     the last bit. Otherwise a part of a group is trained alone, whose rounding is another, and that is said first.
     """
-    whole = whole_group(workshop.phase, runs[0], workshop.device)
+    whole = whole_group(prepared.phase, runs[0], prepared.device)
     if runs == whole:
         return whole
-    others_are_done = all(workshop.store.is_completed(run) for run in whole if run not in runs)
-    if others_are_done and workshop.store.cohort_path(whole).exists():
+    others_are_done = all(prepared.store.is_completed(run) for run in whole if run not in runs)
+    if others_are_done and prepared.store.cohort_path(whole).exists():
         say(
             f"{runs[0].config}: {len(runs)} of a group of {len(whole)} have no record yet; "
             "going on from the group's state"
@@ -201,7 +201,7 @@ def _together(workshop: Workshop, runs: tuple[Run, ...], say: Callable[[str], No
 
 
 def _run_cohort(
-    workshop: Workshop,
+    prepared: PreparedPhase,
     together: tuple[Run, ...],
     runs: tuple[Run, ...],
     arithmetic: Mapping[str, Any],
@@ -212,10 +212,10 @@ def _run_cohort(
     """Train runs of one config together, record some of them, and return the reason of each of those that failed."""
     from rephase.reproduction.training import CohortTraining
 
-    store, phase, config = workshop.store, workshop.phase, runs[0].config
+    store, phase, config = prepared.store, prepared.phase, runs[0].config
     attempts = {run: _attempts(store, run) + 1 for run in runs}
     epochs = phase.algorithm(config).epochs
-    origin = provenance(workshop.sources, workshop.project) | {"arithmetic": arithmetic}
+    origin = provenance(prepared.sources, prepared.project) | {"arithmetic": arithmetic}
     for run in runs:
         state = RunState(state=State.RUNNING, attempt=attempts[run], epochs=epochs, job=origin["job"])
         store.write_state(run, state)
@@ -226,23 +226,23 @@ def _run_cohort(
             phase,
             config,
             together,
-            workshop.compositions[config],
-            workshop.inputs,
+            prepared.compositions[config],
+            prepared.inputs,
             checkpoint,
-            workshop.device,
+            prepared.device,
             stopping,
-            Noting(store, runs, report),
-            workshop.checkpoint_seconds,
+            ProgressNotes(store, runs, report),
+            prepared.checkpoint_seconds,
         )
         if training.resumed:
             say(f"{config}: going on from epoch {training.cohort.epoch} of {epochs}")
         training.train()
-        if workshop.device != "cpu":
-            say(f"{config}: " + ", ".join(f"{what} {how}" for what, how in training.how().items()))
+        if prepared.device != "cpu":
+            say(f"{config}: " + ", ".join(f"{what} {how}" for what, how in training.execution().items()))
         measured = training.measure()
         for run in runs:
             if run in measured:
-                _keep(workshop, run, measured[run], training, attempts[run], origin)
+                _keep(prepared, run, measured[run], training, attempts[run], origin)
     except KeyboardInterrupt as stop:
         epoch = training.cohort.epoch if training else 0
         how = "stopped" if isinstance(stop, Stopped) else "interrupted"
@@ -255,10 +255,10 @@ def _run_cohort(
         reason = f"a part left the program: SystemExit: {left}"
         for run in runs:
             store.fail(run, reason)
-        owners = workshop.compositions[config].owners
+        owners = prepared.compositions[config].owners
         raise PluginError(reason, where=owners, remedy="mend the plugin, or name another part") from left
     except Exception as error:
-        blamed = workshop.compositions[config].blamed(error)
+        blamed = prepared.compositions[config].blamed(error)
         _all_failed(store, runs, training, blamed or error)
         if blamed is not None:
             raise blamed from error
@@ -292,7 +292,7 @@ def _attempts(store: Store, run: Run) -> int:
 
 
 def _keep(
-    workshop: Workshop,
+    prepared: PreparedPhase,
     run: Run,
     found: Measured,
     training: CohortTraining,
@@ -301,7 +301,7 @@ def _keep(
 ) -> None:
     from rephase.engine.checkpoints import write_tensors
 
-    phase, store = workshop.phase, workshop.store
+    phase, store = prepared.phase, prepared.store
     path = store.policy_path(run)
     about = {"run": run.label, "phase": phase.name, "manifest": phase.digest}
     digest = write_tensors(path, found.policy, about)
@@ -317,7 +317,7 @@ def _keep(
         manifest_digest=phase.digest,
         config_digest=phase.config_digest(run.config),
         resolved=phase.resolved(run.config),
-        inputs={name: workshop.inputs[name] for name in used},
+        inputs={name: prepared.inputs[name] for name in used},
         reward=statistics.fmean(found.episode_returns),
         plan_reward=statistics.fmean(found.plan_episode_returns) if found.plan_episode_returns else None,
         episode_returns=found.episode_returns,
@@ -333,7 +333,7 @@ def _keep(
         attempt=attempt,
         resumed=training.resumed,
         wall_seconds=round(training.seconds, 3),
-        provenance={**origin, **training.how(), "device": workshop.device, "manifest": short(phase.digest)},
+        provenance={**origin, **training.execution(), "device": prepared.device, "manifest": short(phase.digest)},
     )
     store.write_record(record)
 

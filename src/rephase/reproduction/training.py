@@ -22,10 +22,10 @@ from rephase.environments.tasks import EPISODE_STEPS
 from rephase.errors import RunFailed
 from rephase.manifest import Phase, Run
 from rephase.manifest.record import CurvePoint
-from rephase.manifest.schema import Plan
+from rephase.manifest.schema import PlanReward
 from rephase.reproduction.assembling import build_cohort
 from rephase.reproduction.composing import Composition
-from rephase.reproduction.evaluating import Beside, Episodes, Played
+from rephase.reproduction.evaluating import BackgroundEvaluation, EpisodeResults, Episodes
 from rephase.reproduction.identity import content_digest, identity_of, require_identity
 from rephase.reproduction.stopping import Stopping
 
@@ -128,7 +128,7 @@ class CohortTraining:
         self._curves: dict[Run, list[CurvePoint]] = {run: [] for run in self.runs}
         self._metrics: list[tuple[int, tuple[Mapping[str, float], ...]]] = []
         self._episodes = Episodes(self.runs)
-        self._beside: Beside | None = None
+        self._beside: BackgroundEvaluation | None = None
         self._started = time.monotonic()
         self._saved = self._started
         self._first_epoch = 0
@@ -143,11 +143,11 @@ class CohortTraining:
         """Time spent on these runs, earlier attempts included."""
         return self.seconds_before + time.monotonic() - self._started
 
-    def how(self) -> dict[str, str]:
+    def execution(self) -> dict[str, str]:
         """How these runs are computed here, for their records and for people."""
         return {
             "precision": str(self.cohort.precision),
-            "updates": self.cohort.how,
+            "updates": self.cohort.mode,
             "evaluations": "beside training" if self.overlaps else "between updates",
         }
 
@@ -188,10 +188,10 @@ class CohortTraining:
         predicted = self._predicted(played.starts)
         plan = torch.zeros(len(self.runs), 0)
         again = evaluation.plan_episodes or evaluation.episodes
-        if evaluation.plan is Plan.MPPI:
+        if evaluation.plan is PlanReward.MPPI:
             self._tell("evaluating the planner")
             plan = self._evaluate("plan", again, self.cohort.planner(evaluation.planning).act).returns
-        elif evaluation.plan is Plan.RE_EVALUATE:
+        elif evaluation.plan is PlanReward.RE_EVALUATE:
             plan = self._evaluate("plan", again).returns
         self._extend_curves(self.cohort.epoch, played.returns, predicted)
         self._tell("evaluated", self._last_returns())
@@ -297,7 +297,7 @@ class CohortTraining:
         return evaluation.curve_episodes or evaluation.episodes
 
     def _begin(self, actors: Actors, epoch: int) -> None:
-        self._beside = Beside(self._episodes, "curve", self._curve_episodes, actors, epoch)
+        self._beside = BackgroundEvaluation(self._episodes, "curve", self._curve_episodes, actors, epoch)
 
     def _collect(self, wait: bool = False) -> None:
         """Take over what an evaluation beside the training gave, if it is over."""
@@ -311,7 +311,7 @@ class CohortTraining:
         self._extend_curves(over.epoch, over.result().returns)
         self._tell(measured=self._last_returns(), measured_at=over.epoch)
 
-    def _evaluate(self, name: str, episodes: int, by: Callable[[Tensor], Tensor] | None = None) -> Played:
+    def _evaluate(self, name: str, episodes: int, by: Callable[[Tensor], Tensor] | None = None) -> EpisodeResults:
         """Play episodes now, by the policies on the CPU unless by something else."""
         on_the_cpu = self.cohort.act if self.cohort.device.type == "cpu" else self.cohort.actors().act
         return self._episodes.play(name, episodes, by or on_the_cpu, self._answer_a_stop)

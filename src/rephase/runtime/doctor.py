@@ -26,14 +26,14 @@ from rephase.runtime import arithmetic
 from rephase.runtime.apptainer import apptainer_version
 from rephase.runtime.machine import Machine, describe_machine
 
-__all__ = ["Finding", "Standing", "can_run_here", "examine"]
+__all__ = ["Requirement", "Availability", "can_run_here", "examine"]
 
 _OLDEST_PYTHON = (3, 11)
 _LEAST_MEMORY = 4 * 2**30
 _LEAST_DISK = 2 * 2**30
 
 
-class Standing(StrEnum):
+class Availability(StrEnum):
     """How a finding stands."""
 
     OK = "ok"
@@ -42,7 +42,7 @@ class Standing(StrEnum):
 
 
 @frozen
-class Finding:
+class Requirement:
     """One thing the machine has or lacks.
 
     Args:
@@ -53,12 +53,12 @@ class Finding:
     """
 
     name: str
-    standing: Standing
+    standing: Availability
     found: str
     remedy: str = ""
 
 
-def examine(runs: Path) -> tuple[Finding, ...]:
+def examine(runs: Path) -> tuple[Requirement, ...]:
     """Look at this machine.
 
     Args:
@@ -89,87 +89,91 @@ def examine(runs: Path) -> tuple[Finding, ...]:
     )
 
 
-def can_run_here(findings: tuple[Finding, ...]) -> bool:
+def can_run_here(findings: tuple[Requirement, ...]) -> bool:
     """Whether nothing that every run needs is missing."""
-    return all(finding.standing is not Standing.BROKEN for finding in findings)
+    return all(finding.standing is not Availability.BROKEN for finding in findings)
 
 
-def _python() -> Finding:
+def _python() -> Requirement:
     found = ".".join(str(part) for part in sys.version_info[:3])
     if sys.version_info[:2] < _OLDEST_PYTHON:
-        return Finding("python", Standing.BROKEN, found, "use Python 3.11 or later")
-    return Finding("python", Standing.OK, f"{found} at {sys.executable}")
+        return Requirement("python", Availability.BROKEN, found, "use Python 3.11 or later")
+    return Requirement("python", Availability.OK, f"{found} at {sys.executable}")
 
 
-def _machine(machine: Machine) -> Finding:
+def _machine(machine: Machine) -> Requirement:
     found = f"{machine.cores} cores, {machine.memory_bytes / 2**30:.1f} GiB, {machine.cpu or 'unknown CPU'}"
     if 0 < machine.memory_bytes < _LEAST_MEMORY:
-        return Finding("machine", Standing.BROKEN, found, "use a machine with at least 4 GiB of memory")
-    return Finding("machine", Standing.OK, found)
+        return Requirement("machine", Availability.BROKEN, found, "use a machine with at least 4 GiB of memory")
+    return Requirement("machine", Availability.OK, found)
 
 
-def _package(name: str, least: str, extra: str, *, module: str = "", needed: str = "") -> Finding:
-    absent = Standing.ABSENT if needed else Standing.BROKEN
+def _package(name: str, least: str, extra: str, *, module: str = "", needed: str = "") -> Requirement:
+    absent = Availability.ABSENT if needed else Availability.BROKEN
     remedy = f"pip install '{extra}'" + (f"; {needed}" if needed else "")
     try:
         with warnings.catch_warnings():  # dm_control looks for a display on import and complains when there is none
             warnings.simplefilter("ignore")
             importlib.import_module(module or name)
     except ImportError as error:
-        return Finding(name, absent, f"cannot be imported ({error})", remedy)
+        return Requirement(name, absent, f"cannot be imported ({error})", remedy)
     except Exception as error:  # a broken installation can raise anything on import, and the doctor must go on
-        return Finding(name, Standing.BROKEN, f"fails on import ({type(error).__name__}: {error})", remedy)
+        return Requirement(name, Availability.BROKEN, f"fails on import ({type(error).__name__}: {error})", remedy)
     from importlib.metadata import PackageNotFoundError, version
 
     try:
         found = version(name)
     except PackageNotFoundError:
-        return Finding(name, Standing.OK, "present, without a version")
+        return Requirement(name, Availability.OK, "present, without a version")
     if _numbers(found) < _numbers(least):
-        return Finding(name, absent, f"{found}, needs {least} or later", remedy)
-    return Finding(name, Standing.OK, found)
+        return Requirement(name, absent, f"{found}, needs {least} or later", remedy)
+    return Requirement(name, Availability.OK, found)
 
 
-def _arithmetic() -> Finding:
+def _arithmetic() -> Requirement:
     """Whether portable arithmetic gives the bits seen elsewhere; looked at in a process of its own."""
     name, judged = "arithmetic", "none needed: results are judged by their values then, and are not EXACT"
     if reason := arithmetic.why_not():
-        return Finding(name, Standing.ABSENT, f"portable arithmetic cannot be had: {reason}", judged)
+        return Requirement(name, Availability.ABSENT, f"portable arithmetic cannot be had: {reason}", judged)
     command = [sys.executable, "-m", arithmetic.__name__]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
         told = json.loads(done.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
-        return Finding(name, Standing.ABSENT, "portable arithmetic could not be tried", "repair torch and numpy first")
+        return Requirement(
+            name, Availability.ABSENT, "portable arithmetic could not be tried", "repair torch and numpy first"
+        )
     if remarks := arithmetic.remarks(told):
-        return Finding(name, Standing.ABSENT, remarks[0], judged)
-    return Finding(name, Standing.OK, f"portable: the bits seen elsewhere, with {', '.join(told['probe'])}")
+        return Requirement(name, Availability.ABSENT, remarks[0], judged)
+    return Requirement(name, Availability.OK, f"portable: the bits seen elsewhere, with {', '.join(told['probe'])}")
 
 
-def _gpu(machine: Machine) -> Finding:
+def _gpu(machine: Machine) -> Requirement:
     if machine.gpu is None:
         remedy = "none needed at the embedded scale; the logged scale needs a CUDA build of torch and an NVIDIA driver"
-        return Finding("gpu", Standing.ABSENT, "no CUDA device that torch can use", remedy)
+        return Requirement("gpu", Availability.ABSENT, "no CUDA device that torch can use", remedy)
     gpu = machine.gpu
     found = f"{gpu.name}, {gpu.sm_count} SMs, {gpu.memory_bytes / 2**30:.0f} GiB, driver {gpu.driver}, CUDA {gpu.cuda}"
-    return Finding("gpu", Standing.OK, found)
+    return Requirement("gpu", Availability.OK, found)
 
 
-def _plugins() -> Finding:
+def _plugins() -> Requirement:
     from rephase.plugins.registry import discover
 
     registry = discover()
     if registry.faults:
         problems = "; ".join(str(fault.error()) for fault in registry.faults)
-        return Finding("plugins", Standing.BROKEN, problems, "rephase plugins shows each; repair or uninstall them")
+        return Requirement(
+            "plugins", Availability.BROKEN, problems, "rephase plugins shows each; repair or uninstall them"
+        )
     parts = sorted({one.source.distribution for one in registry.offered})
     if not parts:
         remedy = "pip install rephase-mlp rephase-flow rephase-euler rephase-rk"
-        return Finding("plugins", Standing.BROKEN, "none installed", remedy)
-    return Finding("plugins", Standing.OK, f"{len(registry.offered)} parts from {', '.join(parts)}")
+        return Requirement("plugins", Availability.BROKEN, "none installed", remedy)
+    return Requirement("plugins", Availability.OK, f"{len(registry.offered)} parts from {', '.join(parts)}")
 
 
-def _folder(runs: Path) -> Finding:
+def _folder(runs: Path) -> Requirement:
     parent = _existing(runs)
     remedy = "give a folder on a file system with locks and renames (--runs)"
     try:
@@ -185,40 +189,44 @@ def _folder(runs: Path) -> Finding:
                 except OSError:
                     pass
                 else:
-                    return Finding("runs", Standing.BROKEN, f"{parent}: locks do not exclude each other", remedy)
+                    return Requirement(
+                        "runs", Availability.BROKEN, f"{parent}: locks do not exclude each other", remedy
+                    )
             first.replace(second)
     except OSError as error:
-        return Finding("runs", Standing.BROKEN, f"{parent}: {error.strerror or error}", remedy)
-    return Finding("runs", Standing.OK, f"{parent}: writable, with locks and atomic renames")
+        return Requirement("runs", Availability.BROKEN, f"{parent}: {error.strerror or error}", remedy)
+    return Requirement("runs", Availability.OK, f"{parent}: writable, with locks and atomic renames")
 
 
-def _space(runs: Path) -> Finding:
+def _space(runs: Path) -> Requirement:
     parent = _existing(runs)
     free = shutil.disk_usage(parent).free
     found = f"{free / 2**30:.1f} GiB free in {parent}"
     if free < _LEAST_DISK:
-        return Finding("disk", Standing.BROKEN, found, "make at least 2 GiB free, or give another folder (--runs)")
-    return Finding("disk", Standing.OK, found)
+        return Requirement(
+            "disk", Availability.BROKEN, found, "make at least 2 GiB free, or give another folder (--runs)"
+        )
+    return Requirement("disk", Availability.OK, found)
 
 
-def _container(machine: Machine) -> Finding:
+def _container(machine: Machine) -> Requirement:
     if not machine.container:
         remedy = "none needed here; runs on a cluster go into one (rephase image build)"
-        return Finding("container", Standing.ABSENT, "not in a container", remedy)
+        return Requirement("container", Availability.ABSENT, "not in a container", remedy)
     if not machine.image:
         remedy = "records will not say which image made them; start it with rephase submit, or set the digest yourself"
-        return Finding("container", Standing.ABSENT, "in a container whose digest nobody said", remedy)
-    return Finding("container", Standing.OK, f"in image {machine.image}")
+        return Requirement("container", Availability.ABSENT, "in a container whose digest nobody said", remedy)
+    return Requirement("container", Availability.OK, f"in image {machine.image}")
 
 
-def _tool(name: str, version: Callable[[], str], remedy: str) -> Finding:
+def _tool(name: str, version: Callable[[], str], remedy: str) -> Requirement:
     try:
-        return Finding(name, Standing.OK, version())
+        return Requirement(name, Availability.OK, version())
     except RephaseError as error:
-        return Finding(name, Standing.ABSENT, error.problem, remedy)
+        return Requirement(name, Availability.ABSENT, error.problem, remedy)
 
 
-def _runners() -> list[Finding]:
+def _runners() -> list[Requirement]:
     from rephase.plugins.runners import build_runner, discover_runners
 
     found = []
@@ -227,12 +235,15 @@ def _runners() -> list[Finding]:
         try:
             runner = build_runner(one.offer, one.offer.options())
         except RephaseError as error:
-            found.append(Finding(one.offer.name, Standing.ABSENT, error.problem, error.remedy or remedy))
+            found.append(Requirement(one.offer.name, Availability.ABSENT, error.problem, error.remedy or remedy))
         else:
             found.append(_tool(one.offer.name, runner.version, remedy))
     return found or [
-        Finding(
-            "runners", Standing.ABSENT, "none installed", "pip install ./plugins/rephase-slurm; only submit needs it"
+        Requirement(
+            "runners",
+            Availability.ABSENT,
+            "none installed",
+            "pip install ./plugins/rephase-slurm; only submit needs it",
         )
     ]
 

@@ -101,18 +101,18 @@ class ReferenceFile:
         """Sizes of the task suite the file was made with."""
         return Spaces(self.setting("obs_dim"), self.setting("act_dim"), tuple(self.sizes("action_dims")))
 
-    def compare(self, found: Mapping[str, Tensor]) -> list[Check]:
+    def compare(self, computed: Mapping[str, Tensor]) -> list[Check]:
         """Hold recomputed quantities against every expected one.
 
         Args:
-            found: Recomputed quantities by name. A quantity of the file that is not among them is a failed check:
+            computed: Recomputed quantities by name. A quantity of the file that is not among them is a failed check:
                 nothing is passed over in silence.
 
         Returns:
             One check for each expected quantity.
         """
         tolerance = TOLERANCES[self.dtype]
-        return [self._check(name, found.get(name), tolerance) for name in self.results()]
+        return [self._check(name, computed.get(name), tolerance) for name in self.results()]
 
     def _check(self, name: str, found: Tensor | None, tolerance: float) -> Check:
         stored = self._arrays[self._results + name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rephase.engine.drawing import Draws
+from rephase.engine.drawing import RandomInputs
 from rephase.engine.pretraining import EpisodePool
 
 
@@ -16,7 +16,7 @@ def pool(seed: int) -> EpisodePool:
 
 
 def drawn(seeds: list[int], pools: list[EpisodePool], trains_model: bool, times: int = 1) -> list[dict[str, Tensor]]:
-    draws = Draws(seeds, pools, 5, 3, (5, 2), None, trains_model=trains_model)
+    draws = RandomInputs(seeds, pools, 5, 3, (5, 2), None, trains_model=trains_model)
     return [draws.draw() for _ in range(times)]
 
 

@@ -14,7 +14,7 @@ from rephase.manifest import Phase, Run, read_phase
 from rephase.manifest.algorithm import Variant, Variants
 from rephase.manifest.hashing import file_digest, plain
 from rephase.manifest.outcomes import read_outcomes
-from rephase.manifest.schema import Plan
+from rephase.manifest.schema import PlanReward
 
 FOLDER = Path(__file__).parents[3] / "reproductions"
 SEEDS = (42, 123, 456)
@@ -77,7 +77,7 @@ def test_the_logged_scale_trains_as_logged_from_scratch(name: str) -> None:
         assert (use.world_model, use.start_states, use.transitions) == ("", "", ("mt30-store",))
         assert declared.configs[config].name == "pwm_48M_mt_fullflow"
         assert declared.configs[config].world_model.settings["velocity_head"] == "as-logged"
-    assert declared.manifest.evaluation.plan is Plan.RE_EVALUATE
+    assert declared.manifest.evaluation.plan is PlanReward.RE_EVALUATE
 
 
 @pytest.mark.parametrize("scale", SCALES)

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import pytest
 from attrs import evolve
 
-from rephase.judging import Divergence, Origin, Replay, replay_of
+from rephase.judging import DigestComparison, Divergence, Origin, compare_outcomes
 from rephase.judging.ablating import Ablation, Switch
 from rephase.manifest.algorithm import Variant
 from rephase.report import gather, html_page, markdown_page
@@ -190,7 +190,7 @@ def test_a_phase_recorded_from_these_very_records_is_exact(whole):
         (10_000, "training"),
         (10_000, "policy"),
     ]
-    assert replay_of([record.outcome for record in records], [record.outcome for record in records]).is_exact
+    assert compare_outcomes([record.outcome for record in records], [record.outcome for record in records]).is_exact
 
 
 def test_an_ablation_is_told_on_the_page_and_in_the_pull_request(report):
@@ -223,7 +223,9 @@ def test_the_first_line_answers_the_question_only_as_far_as_it_is_shown(report, 
 
 def test_hashes_are_folded_and_reasons_for_other_bits_are_not(report):
     origin = Origin(name="mujoco", recorded="3.17.0", reproduced="3.16.0")
-    replay = Replay(compared=3, divergences=(Divergence(run="a/b/seed-1", step=1, quantity="policy", problem="x"),))
+    replay = DigestComparison(
+        compared=3, divergences=(Divergence(run="a/b/seed-1", step=1, quantity="policy", problem="x"),)
+    )
     text = html_page(evolve(report, verdict=evolve(report.verdict, replay=replay, origins=(origin,))))
     open_text = re.sub(r"<details>.*?</details>", "", text.split('<script type="application/json"')[0], flags=re.DOTALL)
     assert not re.search(r"[0-9a-f]{40}", open_text)

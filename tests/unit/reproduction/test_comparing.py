@@ -16,18 +16,18 @@ from rephase.judging import claims_of
 from rephase.judging.claims import judge_claims
 from rephase.manifest.outcomes import Outcome
 from rephase.manifest.rules import VerdictRules
-from rephase.reproduction.comparing import Difference, Side, compare
+from rephase.reproduction.comparing import ComparedSide, Difference, compare
 
 ROOT = Path(__file__).parents[3]
 
 
-def side(values: dict[tuple[str, str], list[float]], name: str = "phase", floor: float = 20.0) -> Side:
+def side(values: dict[tuple[str, str], list[float]], name: str = "phase", floor: float = 20.0) -> ComparedSide:
     outcomes = [
         Outcome(config=config, task=task, seed=seed, reward=value)
         for (config, task), rewards in values.items()
         for seed, value in enumerate(rewards)
     ]
-    return Side(
+    return ComparedSide(
         name=name,
         source="runs",
         outcomes=tuple(outcomes),

@@ -19,14 +19,14 @@ from rephase.manifest.record import read_record
 from rephase.reproduction import parallel
 from rephase.reproduction.parallel import run_side_by_side
 from rephase.reproduction.phases import open_phase
-from rephase.reproduction.running import Ran, Workshop, prepare, run_all
+from rephase.reproduction.running import PreparedPhase, RunSummary, prepare, run_all
 from rephase.reproduction.stopping import Stopped, Stopping
 from rephase.reproduction.storing import State, Store
 
 A, B = (Run(config, "reacher-easy", 1) for config in ("baseline", "flowpolicy"))
 
 
-def workshop(folder: Path, runs: str = "runs", **changes: Any) -> Workshop:
+def prepared(folder: Path, runs: str = "runs", **changes: Any) -> PreparedPhase:
     """A miniature phase of two configs with one run each."""
     if not (folder / "reproductions").exists():
         make_project(folder, tasks=("reacher-easy",), seeds=(1,), **changes)
@@ -34,7 +34,7 @@ def workshop(folder: Path, runs: str = "runs", **changes: Any) -> Workshop:
     return prepare(Store(folder / runs, phase), folder, phase.runs(), threads=1)
 
 
-def side_by_side(shop: Workshop, said: list[str] | None = None, told: list[Any] | None = None) -> Ran:
+def side_by_side(shop: PreparedPhase, said: list[str] | None = None, told: list[Any] | None = None) -> RunSummary:
     lines = [] if said is None else said
     reports = [] if told is None else told
     return run_side_by_side(shop, shop.phase.runs(), reports.append, lines.append, processes=2, threads=1)
@@ -57,7 +57,7 @@ def signals(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
 
 @pytest.mark.slow
 def test_processes_side_by_side_leave_what_one_process_leaves(tmp_path: Path) -> None:
-    together, alone = workshop(tmp_path), workshop(tmp_path, "others")
+    together, alone = prepared(tmp_path), prepared(tmp_path, "others")
     told: list[Any] = []
     found = side_by_side(together, told=told)
     wanted = run_all(alone, alone.phase.runs(), lambda progress: None, lambda line: None)
@@ -76,7 +76,7 @@ def test_processes_side_by_side_leave_what_one_process_leaves(tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_an_error_of_a_process_arrives_with_its_words_and_its_exit_code(tmp_path: Path) -> None:
-    shop = workshop(tmp_path)
+    shop = prepared(tmp_path)
     path = shop.phase.path_of("start-states")
     path.write_bytes(path.read_bytes() + b"x")  # after the inputs were verified here
 
@@ -91,7 +91,7 @@ def test_an_error_of_a_process_arrives_with_its_words_and_its_exit_code(tmp_path
 
 @pytest.mark.slow
 def test_a_request_to_stop_reaches_every_process_and_the_same_call_goes_on(tmp_path: Path) -> None:
-    shop = workshop(tmp_path, epochs=100_000)
+    shop = prepared(tmp_path, epochs=100_000)
     started = threading.Event()
 
     def stop_soon() -> None:
@@ -163,9 +163,9 @@ def test_nobody_is_declared_dead_while_words_wait_to_be_read() -> None:
 
 
 def test_what_the_processes_did_is_added_up() -> None:
-    first = Ran(completed=(A,), failed={B: "why"}, seconds=5.0)
-    second = Ran(skipped=(A,), elsewhere=(B,), seconds=7.0)
+    first = RunSummary(completed=(A,), failed={B: "why"}, seconds=5.0)
+    second = RunSummary(skipped=(A,), elsewhere=(B,), seconds=7.0)
 
-    assert parallel._together([first, second], (B,), 9.0) == Ran(
+    assert parallel._together([first, second], (B,), 9.0) == RunSummary(
         completed=(A,), skipped=(B, A), elsewhere=(B,), failed={B: "why"}, seconds=9.0
     )

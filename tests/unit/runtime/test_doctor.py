@@ -8,7 +8,7 @@ import pytest
 
 from rephase.cli.main import main
 from rephase.runtime import arithmetic
-from rephase.runtime.doctor import Standing, can_run_here, examine
+from rephase.runtime.doctor import Availability, can_run_here, examine
 
 RUNNERS = ("skypilot", "slurm") if find_spec("rephase_skypilot") else ("slurm",)
 NAMES = (
@@ -20,7 +20,7 @@ NAMES = (
 def test_finds_the_same_things_in_the_same_order_each_with_a_remedy(tmp_path: Path) -> None:
     findings = examine(tmp_path / "runs")
     assert tuple(finding.name for finding in findings) == NAMES
-    assert all(bool(finding.remedy) is (finding.standing is not Standing.OK) for finding in findings)
+    assert all(bool(finding.remedy) is (finding.standing is not Availability.OK) for finding in findings)
     assert all("\n" not in finding.found + finding.remedy for finding in findings)
     assert not (tmp_path / "runs").exists()
     assert list(tmp_path.iterdir()) == []
@@ -29,14 +29,14 @@ def test_finds_the_same_things_in_the_same_order_each_with_a_remedy(tmp_path: Pa
 def test_a_machine_that_can_train_is_told_so(tmp_path: Path) -> None:
     findings = {finding.name: finding for finding in examine(tmp_path)}
     for name in ("torch", "mujoco", "dm_control", "safetensors", "plugins", "runs"):
-        assert findings[name].standing is Standing.OK, findings[name]
+        assert findings[name].standing is Availability.OK, findings[name]
     assert can_run_here(tuple(findings.values()))
 
 
 def test_without_programs_only_the_cluster_is_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     findings = {finding.name: finding for finding in examine(tmp_path)}
-    assert findings["apptainer"].standing is Standing.ABSENT
+    assert findings["apptainer"].standing is Availability.ABSENT
     assert findings["slurm"].found == "sbatch is not here"
     assert findings["slurm"].remedy == "needed where jobs are submitted to it; only submit --runner slurm needs it"
     assert can_run_here(tuple(findings.values()))
@@ -56,7 +56,7 @@ def test_a_missing_package_stops_every_run(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(importlib, "import_module", fake)
     findings = {finding.name: finding for finding in examine(tmp_path)}
-    assert findings["safetensors"].standing is Standing.BROKEN
+    assert findings["safetensors"].standing is Availability.BROKEN
     assert findings["safetensors"].found == "cannot be imported (No module named 'safetensors')"
     assert findings["safetensors"].remedy == "pip install 'rephase[run]'"
     assert findings["matplotlib"].found == "fails on import (RuntimeError: broken)"
@@ -97,6 +97,6 @@ def test_says_whether_the_bits_seen_elsewhere_can_be_had(tmp_path: Path, monkeyp
         assert found.found.startswith(("portable: the bits seen elsewhere, with C library", "portable arithmetic may"))
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
     found = {finding.name: finding for finding in examine(tmp_path)}["arithmetic"]
-    assert found.standing is Standing.ABSENT
+    assert found.standing is Availability.ABSENT
     assert found.found.startswith("portable arithmetic cannot be had: it is for x86-64 with Linux, and this is aarch64")
     assert can_run_here((found,))

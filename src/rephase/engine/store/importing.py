@@ -18,7 +18,7 @@ from attrs import frozen
 from torch import Tensor
 
 from rephase.engine.store.chunks import Chunk, open_chunk, spans, tasks_of
-from rephase.engine.store.index import ArrayFile, Source, StoreIndex, TaskEntry, write_index
+from rephase.engine.store.index import ArrayFile, SourceChunk, StoreIndex, TaskEntry, write_index
 from rephase.engine.unpickling import VerifiedFile
 from rephase.errors import DatasetError
 from rephase.protocols import Spaces
@@ -144,7 +144,7 @@ def _fill(
         for writer in writers.values():
             writer.close()
     sources = tuple(
-        Source(name=chunk.path.name, sha256=chunk.digest, episodes=len(tasks))
+        SourceChunk(name=chunk.path.name, sha256=chunk.digest, episodes=len(tasks))
         for chunk, tasks in zip(chunks, found, strict=True)
     )
     entries = tuple(writers[task].entry(by_chunk) for task, by_chunk in sorted(counts.items()))

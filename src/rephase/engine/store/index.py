@@ -13,14 +13,14 @@ from rephase.errors import DatasetError, ManifestError
 from rephase.manifest.hashing import file_digest
 from rephase.manifest.reading import structure
 
-__all__ = ["INDEX_FILE", "ArrayFile", "Source", "StoreIndex", "TaskEntry", "read_index", "write_index"]
+__all__ = ["INDEX_FILE", "ArrayFile", "SourceChunk", "StoreIndex", "TaskEntry", "read_index", "write_index"]
 
 INDEX_FILE = "index.json"
 _SCHEMA = 1
 
 
 @frozen(kw_only=True)
-class Source:
+class SourceChunk:
     """One chunk file a store was made from."""
 
     name: str
@@ -82,7 +82,7 @@ class StoreIndex:
         schema: Version of this layout.
     """
 
-    sources: tuple[Source, ...]
+    sources: tuple[SourceChunk, ...]
     tasks: tuple[TaskEntry, ...]
     schema: int = field(default=_SCHEMA, validator=validators.in_((_SCHEMA,)))
 

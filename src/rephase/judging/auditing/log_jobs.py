@@ -16,7 +16,7 @@ from rephase.judging.tables.columns import word_of
 from rephase.judging.tables.figures import plain_text
 from rephase.manifest.outcomes import Outcome
 
-__all__ = ["Grid", "Submission", "Submissions", "audit_submitted", "grid_of", "submissions_of"]
+__all__ = ["Grid", "JobRow", "Submissions", "audit_submitted", "grid_of", "submissions_of"]
 
 STATES = ("QUEUED", "RUNNING", "COMPLETED", "FAILED")
 _SYNONYMS = {"PENDING": "QUEUED", "SUBMITTED": "QUEUED", "DONE": "COMPLETED", "FINISHED": "COMPLETED"}
@@ -29,7 +29,7 @@ _MOST = 100_000
 
 
 @frozen(kw_only=True)
-class Submission:
+class JobRow:
     """One row of a table of jobs.
 
     Args:
@@ -55,7 +55,7 @@ class Submission:
 class Submissions:
     """Rows of a table of jobs, and what is to be said of its lines."""
 
-    rows: tuple[Submission, ...]
+    rows: tuple[JobRow, ...]
     remarks: tuple[Remark, ...]
 
 
@@ -101,7 +101,7 @@ _COLUMNS = {
 }
 
 
-def grid_of(tables: Sequence[Table], outcomes: Sequence[Outcome], submissions: Sequence[Submission]) -> Grid:
+def grid_of(tables: Sequence[Table], outcomes: Sequence[Outcome], submissions: Sequence[JobRow]) -> Grid:
     """Return the grid of a phase: what its tables and the text above them list, and else what has outcomes."""
     text = "\n".join(table.caption for table in tables)
     configs = [name for one in submissions for name in one.configs] + _variations(tables)
@@ -121,11 +121,11 @@ def grid_of(tables: Sequence[Table], outcomes: Sequence[Outcome], submissions: S
 
 
 def audit_submitted(
-    phase: str, submissions: Sequence[Submission], grid: Grid, outcomes: Sequence[Outcome]
+    phase: str, submissions: Sequence[JobRow], grid: Grid, outcomes: Sequence[Outcome]
 ) -> list[Finding]:
     """Hold a log's jobs against the grid of its runs and against its outcomes."""
     findings = []
-    jobs: dict[str, list[Submission]] = {}
+    jobs: dict[str, list[JobRow]] = {}
     for one in submissions:
         jobs.setdefault(one.job, []).append(one)
     for job, rows in jobs.items():
@@ -134,7 +134,7 @@ def audit_submitted(
     return findings + [finding for one in submissions if (finding := _state(phase, one, outcomes))]
 
 
-def _array(phase: str, job: str, rows: Sequence[Submission], grid: Grid) -> Finding:
+def _array(phase: str, job: str, rows: Sequence[JobRow], grid: Grid) -> Finding:
     indices = sorted({index for row in rows for index in row.indices})
     axes = {
         "configurations": tuple(dict.fromkeys(c for row in rows for c in row.configs)) or grid.configs or ("",),
@@ -163,7 +163,7 @@ def _array(phase: str, job: str, rows: Sequence[Submission], grid: Grid) -> Find
     )
 
 
-def _positions(phase: str, job: str, rows: Sequence[Submission], grid: Grid) -> list[Finding]:
+def _positions(phase: str, job: str, rows: Sequence[JobRow], grid: Grid) -> list[Finding]:
     """Hold the index of every row that is one run against its position in the array."""
     runs = [row for row in rows if len(row.indices) == len(row.tasks) == len(row.seeds) == 1]
     if len(runs) < 2 or not grid.tasks or not grid.seeds:
@@ -174,7 +174,7 @@ def _positions(phase: str, job: str, rows: Sequence[Submission], grid: Grid) -> 
         axes["config"] = grid.configs
         values = [{**one, "config": row.configs[0]} for one, row in zip(values, runs, strict=True)]
 
-    def wrong(order: Sequence[str]) -> list[Submission]:
+    def wrong(order: Sequence[str]) -> list[JobRow]:
         places = [_place([(axes[axis], one[axis]) for axis in order]) for one in values]
         return [row for row, place in zip(runs, places, strict=True) if row.indices[0] != place]
 
@@ -203,7 +203,7 @@ def _place(digits: Sequence[tuple[Sequence[Any], Any]]) -> int:
     return position
 
 
-def _state(phase: str, one: Submission, outcomes: Sequence[Outcome]) -> Finding | None:
+def _state(phase: str, one: JobRow, outcomes: Sequence[Outcome]) -> Finding | None:
     here = [
         outcome
         for outcome in outcomes
@@ -232,7 +232,7 @@ def _state(phase: str, one: Submission, outcomes: Sequence[Outcome]) -> Finding 
     )
 
 
-def _submission(row: Row, at: dict[str, int]) -> Submission | str:
+def _submission(row: Row, at: dict[str, int]) -> JobRow | str:
     cell = {kind: plain_text(row.cells[index]) for kind, index in at.items()}
     match = _JOB.fullmatch(cell.get("job", ""))
     if "job" in at and match is None and cell["job"] not in ("", "-", "\u2014", "TBD"):
@@ -246,7 +246,7 @@ def _submission(row: Row, at: dict[str, int]) -> Submission | str:
     if state and state not in STATES:
         return f"the state is {cell['state']!r}, expected one of {', '.join(STATES)}"
     seeds = re.findall(r"\d+", cell.get("seed", ""))
-    return Submission(
+    return JobRow(
         line=row.line,
         job=match[1] if match else "",
         indices=indices,

@@ -14,7 +14,7 @@ from attrs import define, evolve, field, frozen
 from rephase.errors import ManifestError, Problem
 from rephase.judging.auditing.findings import Finding, Standing
 from rephase.judging.auditing.log_facts import audit_facts, is_offer
-from rephase.judging.auditing.log_jobs import Grid, Submission, audit_submitted, grid_of, submissions_of
+from rephase.judging.auditing.log_jobs import Grid, JobRow, audit_submitted, grid_of, submissions_of
 from rephase.judging.auditing.log_names import meant, mentioned, name_of, phase_of, scale_of
 from rephase.judging.auditing.log_summaries import summary_rows_of
 from rephase.judging.tables import Entries, Entry, Reading, Remark, Table, entries_of
@@ -76,7 +76,7 @@ class _Phase:
     outcomes: list[Outcome] = field(factory=list)
     lines: list[int] = field(factory=list)
     summary: list[SummaryRow] = field(factory=list)
-    submissions: list[Submission] = field(factory=list)
+    submissions: list[JobRow] = field(factory=list)
     tables: list[Table] = field(factory=list)
 
 

@@ -26,14 +26,14 @@ from rephase.plugins.registry import Offered, Registry, discover
 from rephase.reproduction.composing import compose
 from rephase.reproduction.phases import with_known_tasks
 
-__all__ = ["Founding", "found"]
+__all__ = ["NewPhase", "write_phase"]
 
 _GIVEN = ("world-model", "start-states")
 _HEAD = "A phase of one's own. docs/reference/manifest.md lists every key there is."
 
 
 @frozen(kw_only=True)
-class Founding:
+class NewPhase:
     """What a new phase is made of.
 
     Args:
@@ -56,7 +56,7 @@ class Founding:
     changes: Mapping[str, Any] = field(factory=dict)
 
 
-def found(name: str, wanted: Founding, project: Path) -> tuple[Path, Path]:
+def write_phase(name: str, wanted: NewPhase, project: Path) -> tuple[Path, Path]:
     """Write ``reproductions/NAME/embedded.toml`` and ``config.toml`` beside it.
 
     Args:
@@ -94,7 +94,7 @@ def found(name: str, wanted: Founding, project: Path) -> tuple[Path, Path]:
     return files
 
 
-def _parts(wanted: Founding, registry: Registry) -> dict[str, Offered]:
+def _parts(wanted: NewPhase, registry: Registry) -> dict[str, Offered]:
     parts = {
         "world_model": registry.find(Kind.WORLD_MODEL, wanted.world_model, "--world-model"),
         "policy": registry.find(Kind.POLICY, wanted.policy, "--policy"),
@@ -105,7 +105,7 @@ def _parts(wanted: Founding, registry: Registry) -> dict[str, Offered]:
     return parts
 
 
-def _config(name: str, wanted: Founding, parts: Mapping[str, Offered]) -> tomlkit.TOMLDocument:
+def _config(name: str, wanted: NewPhase, parts: Mapping[str, Offered]) -> tomlkit.TOMLDocument:
     """The config, every setting that has a default written out with it."""
     whole: dict[str, Any] = {"schema": SCHEMA_VERSION, "name": name, "title": name}
     for at, offered in parts.items():
@@ -133,7 +133,7 @@ def _defaults(config: type) -> dict[str, Any]:
     return found
 
 
-def _manifest(name: str, wanted: Founding, parts: Mapping[str, Offered], folder: Path) -> tomlkit.TOMLDocument:
+def _manifest(name: str, wanted: NewPhase, parts: Mapping[str, Offered], folder: Path) -> tomlkit.TOMLDocument:
     episodes = [one for one in wanted.inputs if one not in _GIVEN]
     use: dict[str, Any] = {"file": "config.toml"}
     for role, input_name in (("world_model", "world-model"), ("start_states", "start-states")):

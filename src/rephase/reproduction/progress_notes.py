@@ -14,13 +14,13 @@ from rephase.reproduction.storing import State, Store
 if TYPE_CHECKING:
     from rephase.reproduction.training import Progress
 
-__all__ = ["Noting"]
+__all__ = ["ProgressNotes"]
 
 #: Time between two notes; each writes a small file for every run of a group.
 SECONDS = 10.0
 
 
-class Noting:
+class ProgressNotes:
     """Passes progress on and notes it in the states of the runs it is about.
 
     Args:

@@ -1,8 +1,8 @@
-"""Running one piece of work again and again: as it is written, or recorded once and replayed.
+"""CUDA graphs: one piece of work that is run again and again, as it is written or recorded once and replayed.
 
 On a GPU an update is thousands of small operations, and asking for each costs more time than most of them take. A CUDA
 graph asks for all of them at once. Work can be recorded if it reads and writes only tensors that stay where they are,
-draws no random numbers, and never waits for the device; work that cannot is run as it is written, and `Program.how`
+draws no random numbers, and never waits for the device; work that cannot is run as it is written, and `Program.mode`
 says why.
 """
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-__all__ = ["CudaGraphs", "Program", "Recorder", "Waits", "Work", "recorder_for"]
+__all__ = ["CudaGraphs", "Program", "Recorder", "SynchronisationDetector", "Work", "recorder_for"]
 
 Work: TypeAlias = Callable[[], Mapping[str, Tensor]]
 """Something to be done; returns tensors by name."""
@@ -98,7 +98,7 @@ class Program:
         self._reason = ""
 
     @property
-    def how(self) -> str:
+    def mode(self) -> str:
         """How the work is run now: ``replayed``, or ``as written``, with the reason where it should be replayed."""
         if self._replay is not None:
             return "replayed"
@@ -123,26 +123,26 @@ class Program:
     def _rehearse(self, recorder: Recorder) -> Mapping[str, Tensor]:
         if self._left:
             return recorder.rehearse(self._work)
-        with Waits(self._device) as waits:
+        with SynchronisationDetector(self._device) as detector:
             result = recorder.rehearse(self._work)
-        if waits.found:
-            self._reason = f"it waits for the device ({', '.join(waits.found)})"
+        if detector.operations:
+            self._reason = f"it waits for the device ({', '.join(detector.operations)})"
         return result
 
 
-class Waits(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class SynchronisationDetector(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """While entered, notes every operation that makes the host wait for a device, or the device for the host.
 
     Args:
         device: The device.
 
     Attributes:
-        found: Names of the operations, in the order they were first met.
+        operations: Names of the operations, in the order they were first met.
     """
 
     def __init__(self, device: torch.device) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.found: list[str] = []
+        self.operations: list[str] = []
         self._device = device
 
     def __torch_dispatch__(
@@ -151,8 +151,8 @@ class Waits(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Run an operation and look at it."""
         result = func(*args, **(kwargs or {}))
         name = str(func.overloadpacket)
-        if (name in _WAITING or self._meets_the_host(name, args, result)) and name not in self.found:
-            self.found.append(name)
+        if (name in _WAITING or self._meets_the_host(name, args, result)) and name not in self.operations:
+            self.operations.append(name)
         return result
 
     def _meets_the_host(self, name: str, args: tuple[Any, ...], result: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Replay: whether two executions computed the same bits, from the rolling digests they left behind.
+"""Whether two executions computed the same bits, from the rolling digests they left behind.
 
 Pure functions of digests; how a digest is made is the engine's affair.
 """
@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 
 from rephase.manifest.outcomes import Outcome
 
-__all__ = ["Divergence", "Origin", "Replay", "compare_digests", "replay_of"]
+__all__ = ["Divergence", "Origin", "DigestComparison", "compare_digests", "compare_outcomes"]
 
 Digests = Mapping[str, Mapping[int, Mapping[str, str]]]
 """Digest of every quantity at every step of every run."""
@@ -57,7 +57,7 @@ class Origin:
 
 
 @frozen(kw_only=True)
-class Replay:
+class DigestComparison:
     """Outcome of comparing two executions' digests.
 
     Args:
@@ -76,7 +76,7 @@ class Replay:
         return self.compared > 0 and not self.divergences and not self.uncovered
 
 
-def compare_digests(recorded: Digests, reproduced: Digests) -> Replay:
+def compare_digests(recorded: Digests, reproduced: Digests) -> DigestComparison:
     """Compare the digests of two executions; a digest that stands on one side only is a divergence.
 
     Args:
@@ -99,15 +99,15 @@ def compare_digests(recorded: Digests, reproduced: Digests) -> Replay:
                     first = _divergence(run, step, quantity, before.get(quantity, ""), after.get(quantity, ""))
         if first is not None:
             divergences.append(first)
-    return Replay(compared=compared, divergences=tuple(divergences))
+    return DigestComparison(compared=compared, divergences=tuple(divergences))
 
 
-def replay_of(recorded: Sequence[Outcome], reproduced: Sequence[Outcome]) -> Replay | None:
+def compare_outcomes(recorded: Sequence[Outcome], reproduced: Sequence[Outcome]) -> DigestComparison | None:
     """Compare the digests and returns that recorded and reproduced outcomes carry.
 
     Args:
         recorded: Recorded outcomes; runs that were not reproduced are left out.
-        reproduced: Reproduced ones, every one of which has to be covered for the replay to be exact.
+        reproduced: Reproduced ones, every one of which has to be covered for the comparison to be exact.
 
     Returns:
         The comparison; None where one of the sides carries no digest at all.

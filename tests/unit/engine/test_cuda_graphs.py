@@ -10,11 +10,11 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from rephase.engine.cohort import Cohort, Member
 from rephase.engine.critic import CriticEnsembles
+from rephase.engine.cuda_graphs import Program, SynchronisationDetector, recorder_for
 from rephase.engine.learner import Batch, Learner, action_masks
 from rephase.engine.parts import SharedPart, StackedPart
 from rephase.engine.pretraining import EpisodePool
 from rephase.engine.products import by
-from rephase.engine.replay import Program, Waits, recorder_for
 from rephase.manifest.algorithm import Algorithm, Variants
 
 CPU = torch.device("cpu")
@@ -141,7 +141,7 @@ def test_replaying_an_update_is_running_it_bit_for_bit(build_cohort, case, flow)
         written.advance(1)
         assert replayed.points() == written.points()
     assert same(replayed.state_dict(), written.state_dict())
-    assert (replayed.how, written.how) == ("replayed", "as written")
+    assert (replayed.mode, written.mode) == ("replayed", "as written")
     assert (tape.rehearsals, tape.replays) == (3, 4)
 
 
@@ -151,7 +151,7 @@ def test_a_resumed_cohort_records_anew(build_cohort):
     through.advance(5)
     resumed.advance(5)
     resumed.load_state_dict(through.state_dict())
-    assert resumed.how == "as written"
+    assert resumed.mode == "as written"
     through.advance(5)
     resumed.advance(5)
     assert same(through.state_dict(), resumed.state_dict())
@@ -173,7 +173,7 @@ def test_what_cannot_be_recorded_goes_on_as_it_is_written(build_cohort):
     written.advance(6)
     cohort.advance(6)
     assert same(written.state_dict(), cohort.state_dict())
-    assert cohort.how == "as written: recording failed (operation not permitted when stream is capturing)"
+    assert cohort.mode == "as written: recording failed (operation not permitted when stream is capturing)"
 
 
 def test_what_waits_for_the_device_is_not_recorded(build_cohort):
@@ -186,8 +186,8 @@ def test_what_waits_for_the_device_is_not_recorded(build_cohort):
     cohort._learner.policy.stackable = False
     cohort.advance(5)
     assert (tape.rehearsals, tape.replays) == (3, 0)
-    assert cohort.how.startswith("as written: it waits for the device (aten.")
-    assert "aten._local_scalar_dense" in cohort.how
+    assert cohort.mode.startswith("as written: it waits for the device (aten.")
+    assert "aten._local_scalar_dense" in cohort.mode
 
 
 @pytest.mark.parametrize("flow", [False, True])
@@ -195,9 +195,9 @@ def test_what_waits_for_the_device_is_not_recorded(build_cohort):
 def test_an_update_waits_for_nothing(build_cohort, case, flow):
     cohort = build_cohort(flow=flow, **CASES[case])
     cohort.advance(1)
-    with Waits(CPU) as waits:
+    with SynchronisationDetector(CPU) as detector:
         cohort._update()
-    assert waits.found == []
+    assert detector.operations == []
 
 
 @pytest.mark.parametrize(
@@ -217,18 +217,18 @@ def test_an_update_waits_for_nothing(build_cohort, case, flow):
 )
 def test_what_waits_is_named_once(work, found):
     x = torch.randn(4)
-    with Waits(CPU) as waits:
+    with SynchronisationDetector(CPU) as detector:
         work(x)
         work(x)
-    assert waits.found == [found]
+    assert detector.operations == [found]
 
 
 def test_other_work_is_not_suspected():
     x, mask = torch.randn(4, requires_grad=True), torch.zeros(4, dtype=torch.bool)
-    with Waits(CPU) as waits:
+    with SynchronisationDetector(CPU) as detector:
         mask[torch.arange(2)] = True
         (x.where(mask, 0.0)[torch.arange(3)].exp().to(torch.float64) * 2).sum().backward()
-    assert waits.found == []
+    assert detector.operations == []
 
 
 @pytest.mark.parametrize("flow", [False, True])
@@ -257,9 +257,9 @@ def test_elsewhere_than_on_a_cpu_an_update_stays_there(
             tau = torch.zeros(3, 3, 4, 1) if flow else None
             batch = Batch(torch.zeros(4, 3, 4, 5), task, noise, noise, torch.zeros(3, 3, 4), tau)
     for _ in range(2):
-        with Waits(torch.device("meta")) as waits:
+        with SynchronisationDetector(torch.device("meta")) as detector:
             update = learner.learn(batch)
-        assert waits.found == []
+        assert detector.operations == []
     assert {value.device.type for value in update.metrics.values()} == {"meta"}
 
 
@@ -279,7 +279,7 @@ class _Still:
 
 def test_only_a_gpu_records():
     assert recorder_for(CPU) is None
-    assert Program(dict, CPU, None).how == "as written"
+    assert Program(dict, CPU, None).mode == "as written"
 
 
 @pytest.mark.gpu
@@ -313,6 +313,6 @@ def test_a_cuda_graph_is_the_update_as_written(build_model, build_policy, spaces
     for _ in range(8):
         replayed.advance(1)
         written.advance(1)
-    assert (replayed.how, written.how) == ("replayed", "as written")
+    assert (replayed.mode, written.mode) == ("replayed", "as written")
     for one, other in zip(replayed.points(), written.points(), strict=True):
         assert one.metrics == pytest.approx(other.metrics, rel=1e-3, abs=1e-5)
