@@ -66,6 +66,7 @@ RUN_ELSEWHERE = {
 """Commands that take long or need more than a checkout: samples of them are parsed, and this file runs the command."""
 
 EXTERNAL = {
+    "export": "is the shell's own; tests/unit/manifest/test_bounds.py sets the variable",
     "apptainer": "needs Apptainer; tests/cluster runs the image",
     "tensorboard": "serves pages until it is stopped; the plugin's tests read the files",
 }

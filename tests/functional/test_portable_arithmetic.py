@@ -60,7 +60,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
             done = subprocess.run(
                 [sys.executable, "-m", "rephase", *words],
                 cwd=folder,
-                env={**_plain_environment(), **environ},
+                env={**_plain_environment(), **environ, "REPHASE_INPUTS": str(ROOT / "reproductions")},
                 capture_output=True,
                 text=True,
                 check=False,

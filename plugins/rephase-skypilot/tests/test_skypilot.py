@@ -231,3 +231,9 @@ for file in sys.argv[1:]:
     done = subprocess.run(words, env={**os.environ, "HOME": str(tmp_path)}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("{'H100': 1}") == 2
+
+
+def test_a_job_tells_its_processes_what_was_told_when_it_was_submitted() -> None:
+    told = Container(f"registry.example/rephase@{DIGEST}", DIGEST, told={"REPHASE_INPUTS": "/scratch"})
+    task = yaml.safe_load(task_text(job(container=told), job().tasks[0], BUCKET))
+    assert task["envs"]["REPHASE_INPUTS"] == "/scratch"

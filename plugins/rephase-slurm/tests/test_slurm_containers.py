@@ -38,6 +38,11 @@ def test_passes_the_named_variables_and_says_which_image_it_is() -> None:
     assert environ["PATH"] == "/bin"
 
 
+def test_passes_on_what_else_the_job_tells_its_processes() -> None:
+    told = Container(CONTAINER.image, DIGEST, told={"REPHASE_INPUTS": "/scratch"})
+    assert container_environment(told, {})["APPTAINERENV_REPHASE_INPUTS"] == "/scratch"
+
+
 @pytest.mark.parametrize("path", ["relative", "/a,b", "/a:b", "/a\nb"])
 def test_refuses_paths_that_apptainer_would_misread(path: str) -> None:
     with pytest.raises(UsageError) as caught:

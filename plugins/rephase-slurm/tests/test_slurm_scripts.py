@@ -349,3 +349,8 @@ def run_script(text: str, folder: Path, **variables: object) -> subprocess.Compl
     return subprocess.run(
         ["bash", "-s"], input=text, env=environ, cwd=folder, capture_output=True, text=True, check=False, timeout=60
     )
+
+
+def test_a_job_tells_its_container_what_was_told_when_it_was_submitted() -> None:
+    told = Container("/scratch/images/rephase.sif", DIGEST, told={"REPHASE_INPUTS": "/scratch/my inputs"})
+    assert "export APPTAINERENV_REPHASE_INPUTS='/scratch/my inputs'\n" in script_of(array(container=told))

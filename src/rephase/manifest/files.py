@@ -15,6 +15,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from rephase.errors import ManifestError, Problem
 from rephase.manifest.algorithm import Algorithm
+from rephase.manifest.bounds import leading_elsewhere
 from rephase.manifest.hashing import plain
 from rephase.manifest.phase import Phase
 from rephase.manifest.reading import read_toml, structure
@@ -46,7 +47,13 @@ def read_phase(path: Path, document: dict[str, Any] | None = None) -> Phase:
     """
     name = displayed(path)
     manifest = structure(read_toml(path, name) if document is None else document, Manifest, name)
-    problems = [*_inputs(manifest), *_uses(manifest), *_arrays(manifest), *_plugins(manifest)]
+    problems = [
+        *leading_elsewhere(path, manifest),
+        *_inputs(manifest),
+        *_uses(manifest),
+        *_arrays(manifest),
+        *_plugins(manifest),
+    ]
     if manifest.scale is Scale.EMBEDDED and not manifest.not_this.strip():
         problems.append(Problem("not_this", "missing key", "say in a sentence what the embedded scale is not"))
     if problems:

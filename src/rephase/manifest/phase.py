@@ -136,6 +136,10 @@ class Phase:
         """Where an input's file lies."""
         return self.file.parent / self.input(input_name).path
 
+    def file_of(self, config: str) -> Path:
+        """Where a config's file lies."""
+        return self.file.parent / self.manifest.configs[config].file
+
     def input(self, name: str) -> Input:
         """The input of this name.
 

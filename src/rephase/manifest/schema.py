@@ -162,7 +162,8 @@ class ConfigUse:
     """How a phase uses a configuration.
 
     Args:
-        file: The configuration's file, relative to the manifest.
+        file: The configuration's file, relative to the manifest; like every path here it must end, links followed, in
+            the project's ``reproductions`` or ``inputs`` or in a folder named in ``$REPHASE_INPUTS``.
         world_model: Input with the world model's weights; empty where it is trained from scratch.
         start_states: Input with the start observations policies are trained from, shared by all runs; empty where
             every run draws them afresh from its own choice of the episodes in ``transitions``, as the logged code did.
@@ -194,7 +195,8 @@ class Input:
         sha256: Digest of the file, or `PENDING` where nobody recorded it.
         size: Its bytes; 0 where nobody recorded them. A file of another size is refused before it is hashed.
         pinned_from: Who published digest and size, where the file is not the project's own.
-        path: Where it lies, relative to the manifest; for hub files, where fetching puts it.
+        path: Where it lies, relative to the manifest and inside the project or a folder named in ``$REPHASE_INPUTS``;
+            for hub files, where fetching puts it.
         pending_because: Why there is no digest; needed exactly with `PENDING`.
         url: Where it can be fetched from.
         repo: Repository on the hub.
@@ -341,7 +343,7 @@ class Manifest:
         arithmetic: Whether CPUs compute the same bits everywhere; where it is left out, they do at the embedded scale.
         evaluation: How they are evaluated.
         verdict: What the outcome is judged by.
-        recorded: File of recorded outcomes, relative to the manifest.
+        recorded: File of recorded outcomes, relative to the manifest and inside the project.
         resources: What one job asks for.
         arrays: Job arrays by name; one for each config when empty.
     """

@@ -105,6 +105,7 @@ class Container:
         image: What the engine starts: an absolute path of an image file, or a name in a registry.
         digest: Its digest, ``sha256:<64 hex>``.
         binds: Folders of the host.
+        told: What processes in it are told besides, by environment variable.
 
     Raises:
         UsageError: The image cannot be written in a job, or its digest is none.
@@ -113,6 +114,7 @@ class Container:
     image: str
     digest: str
     binds: tuple[Bind, ...] = ()
+    told: Mapping[str, str] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         pattern = _PLAIN_PATH if self.image.startswith("/") else _PLAIN_IMAGE

@@ -121,7 +121,7 @@ def _functional(project: Path, phase: Phase, store: Store) -> list[Condition]:
     pinned = {name for name in phase.manifest.inputs if pin_of(phase, name) is not None}
     pinned |= set(lock.inputs) if lock else set()
     loose = sorted(set(phase.manifest.inputs) - pinned)
-    absent = [name for name, one in phase.manifest.inputs.items() if not (phase.file.parent / one.path).exists()]
+    absent = [name for name in phase.manifest.inputs if not phase.path_of(name).exists()]
     recorded = phase.record_file
     return [
         _condition(

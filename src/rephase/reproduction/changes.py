@@ -62,7 +62,7 @@ def change_config(document: tomlkit.TOMLDocument, origin: Phase, config: str, wa
         UsageError: A path leads nowhere.
     """
     use = document["configs"][config]
-    file = origin.file.parent / origin.manifest.configs[config].file
+    file = origin.file_of(config)
     written = tomllib.loads(file.read_text(encoding="utf-8"))
     after = copy.deepcopy(written)
     for path, value in use.get("overrides", {}).items():

@@ -181,7 +181,7 @@ def _compose_one(phase: Phase, name: str, registry: Registry) -> Composition:
     world_model = _part(Kind.WORLD_MODEL, config.world_model, "world_model", registry, problems)
     policy = _part(Kind.POLICY, config.policy, "policy", registry, problems)
     if problems or world_model is None or policy is None:
-        raise ManifestError(displayed(phase.file.parent / phase.manifest.configs[name].file), problems)
+        raise ManifestError(displayed(phase.file_of(name)), problems)
     return Composition(world_model, policy)
 
 

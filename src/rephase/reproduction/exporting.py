@@ -83,8 +83,8 @@ def _copy(store: Store, records: Sequence[Record], folder: Path) -> dict[str, En
     """Copy files into the crate and describe each."""
     phase = store.phase
     wanted: dict[str, tuple[Path, str]] = {"manifest.toml": (phase.file, "The manifest: what was meant to be run")}
-    for name, use in phase.manifest.configs.items():
-        wanted[f"configs/{name}.toml"] = (phase.file.parent / use.file, f"Configuration {name}")
+    for name in phase.configs:
+        wanted[f"configs/{name}.toml"] = (phase.file_of(name), f"Configuration {name}")
     recorded = phase.record_file
     if phase.manifest.recorded and recorded.is_file():
         wanted["recorded.json"] = (recorded, "Recorded outcomes that the phase is judged against")

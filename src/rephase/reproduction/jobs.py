@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from attrs import field, frozen
 
 from rephase.errors import UsageError
 from rephase.manifest import Phase, Run
+from rephase.manifest.bounds import INPUTS_VARIABLE, named_inputs
 from rephase.protocols import Bind, Container, Job, JobRequest, JobState, Runner, Stage, Task
 from rephase.protocols.resources import overridden
 from rephase.reproduction.storing import Store
@@ -114,7 +116,7 @@ def plan(store: Store, order: Order, told: Mapping[Run, JobState]) -> Plan:
         UsageError: A value cannot stand in a job, or runs were killed for memory and nobody says how much it is to be.
     """
     phase = store.phase
-    container = Container(order.image, order.digest, _binds(phase, order))
+    container = Container(order.image, order.digest, _binds(phase, order), _told())
     skipped: list[Skipped] = []
     chosen: dict[str, list[tuple[Task, Run]]] = {}
     left = len(phase.runs(order.extended)) if order.limit is None else order.limit
@@ -226,9 +228,15 @@ def _run_arguments(phase: Phase, config: str, order: Order) -> tuple[str, ...]:
     return ("run", *_submitted(phase, order), "--config", config, *extend, *order.run_options)
 
 
+def _told() -> dict[str, str]:
+    """The folders of inputs the user allowed, for the job's own reading of the manifest."""
+    folders = os.pathsep.join(map(str, named_inputs()))
+    return {INPUTS_VARIABLE: folders} if folders else {}
+
+
 def _binds(phase: Phase, order: Order) -> tuple[Bind, ...]:
     needed = {phase.file.resolve().parent}
-    needed |= {(phase.file.parent / use.file).resolve().parent for use in phase.manifest.configs.values()}
+    needed |= {phase.file_of(config).resolve().parent for config in phase.configs}
     for name in phase.manifest.inputs:
         path = phase.path_of(name).resolve()
         needed.add(path if path.is_dir() else path.parent)

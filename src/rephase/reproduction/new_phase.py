@@ -79,6 +79,7 @@ def write_phase(name: str, wanted: NewPhase, project: Path) -> tuple[Path, Path]
     parts = _parts(wanted, registry)
     config = _config(name, wanted, parts)
     manifest = _manifest(name, wanted, parts, folder)
+    made = [one for one in (folder, *folder.parents) if not one.exists()]
     folder.mkdir(parents=True)
     files = folder / "embedded.toml", folder / "config.toml"
     try:
@@ -89,7 +90,8 @@ def write_phase(name: str, wanted: NewPhase, project: Path) -> tuple[Path, Path]
     except BaseException:
         for file in files:
             file.unlink(missing_ok=True)
-        folder.rmdir()
+        for one in made:
+            one.rmdir()
         raise
     return files
 

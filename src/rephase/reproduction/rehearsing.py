@@ -161,7 +161,7 @@ def rehearse(
     _say_dropped(phase, digests, say)
     store = _fresh(Store(runs / _FOLDER, rehearsal_of(phase, epochs)))
     needs = [_measured(phase, store, config, project, say, device, threads) for config in phase.configs]
-    is_recorded = phase.manifest.recorded and (phase.file.parent / phase.manifest.recorded).is_file()
+    is_recorded = phase.manifest.recorded and phase.record_file.is_file()
     return Rehearsal(
         store=store,
         inputs_seconds=inputs_seconds,

@@ -14,8 +14,9 @@ PARTS = ["--world-model", "mlp", "--policy", "flow-ode", "--policy-integrator", 
 
 
 @pytest.fixture
-def inputs(tmp_path: Path) -> dict[str, Path]:
+def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     embedded = make_project(tmp_path / "other") / "reproductions/embedded"
+    monkeypatch.setenv("REPHASE_INPUTS", str(embedded))
     return {"world-model": embedded / "world_model.safetensors", "start-states": embedded / "start_states.safetensors"}
 
 
@@ -39,6 +40,18 @@ def test_a_phase_of_a_frozen_model_is_written_whole(
     assert all(phase.path_of(name).is_file() for name in inputs)
     assert f"  rephase run mine --project {tmp_path}" in capsys.readouterr().out.splitlines()
     assert main(["show", "mine", "--project", str(tmp_path)]) == 0
+
+
+def test_inputs_outside_the_project_are_the_users_to_allow(
+    tmp_path: Path, inputs: dict[str, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = inputs["world-model"].parent
+    monkeypatch.delenv("REPHASE_INPUTS")
+
+    assert main(["new-phase", "mine", *PARTS, *given(inputs), "--project", str(tmp_path)]) == 2
+
+    assert f"or allow its folder with REPHASE_INPUTS={folder}" in capsys.readouterr().err
+    assert not (tmp_path / "reproductions").exists()
 
 
 def test_episodes_make_each_run_train_a_model_of_its_own(tmp_path: Path, inputs: dict[str, Path]) -> None:

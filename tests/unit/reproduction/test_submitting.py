@@ -133,6 +133,14 @@ def test_plans_one_array_for_each_config_with_the_indices_run_uses(store: Store,
     assert (ready.check.request.gpu, ready.check.request.cpus) == ("", 1)
 
 
+def test_jobs_are_told_which_inputs_the_user_allowed(
+    store: Store, order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert plan(store, order, {}).arrays["baseline"].container.told == {}
+    monkeypatch.setenv("REPHASE_INPUTS", "/scratch/a:/scratch/b")
+    assert plan(store, order, {}).arrays["baseline"].container.told == {"REPHASE_INPUTS": "/scratch/a:/scratch/b"}
+
+
 def test_binds_inputs_read_only_and_runs_writable_last(store: Store, order: Order) -> None:
     binds = plan(store, order, {}).arrays["baseline"].container.binds
     assert binds == (Bind(order.project / "reproductions"), Bind(order.runs, writable=True))

@@ -75,7 +75,12 @@ def task_text(job: Job, task: Task, options: SkyOptions) -> str:
     document = {
         "name": task_name(job, task),
         "resources": resources,
-        "envs": {IMAGE_VARIABLE: job.container.digest, "PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1"},
+        "envs": {
+            IMAGE_VARIABLE: job.container.digest,
+            "PYTHONNOUSERSITE": "1",
+            "PYTHONUNBUFFERED": "1",
+            **job.container.told,
+        },
         "file_mounts": uploads,
         **({"volumes": dict.fromkeys(runs, options.volume)} if options.volume else {}),
         "run": _command(job, task, request),

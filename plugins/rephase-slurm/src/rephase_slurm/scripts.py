@@ -159,7 +159,7 @@ def _gpus(request: JobRequest, options: SlurmOptions) -> list[str]:
 
 
 def _container_lines(container: Container, image_check: str) -> list[str]:
-    told = {IMAGE_VARIABLE: container.digest, **FIXED}
+    told = {IMAGE_VARIABLE: container.digest, **FIXED, **container.told}
     return [
         f"image={shlex.quote(container.image)}",
         f"digest={container.digest.removeprefix('sha256:')}",

@@ -109,9 +109,20 @@ def read_index(folder: Path) -> tuple[StoreIndex, str]:
             raise DatasetError(
                 f"has layout {raw.get('schema')!r}, this version reads {_SCHEMA}", where=str(path), remedy=remedy
             )
-        return structure(raw, StoreIndex, str(path)), file_digest(path)
+        index = structure(raw, StoreIndex, str(path))
+        _require_own_files(folder, index, str(path), remedy)
+        return index, file_digest(path)
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DatasetError("is not JSON", where=str(path), remedy=remedy) from error
     except ManifestError as error:
         found = "; ".join(str(problem) for problem in error.problems)
         raise DatasetError(found, where=str(path), remedy=remedy) from error
+
+
+def _require_own_files(folder: Path, index: StoreIndex, where: str, remedy: str) -> None:
+    """Refuse an index that leads out of its store, be it by a link: what it names is read and hashed."""
+    home = folder.resolve()
+    for array in (array for entry in index.tasks for array in entry.arrays):
+        if not (end := (folder / array.file).resolve()).is_relative_to(home):
+            problem = f"{array.file!r} leads to {end}, expected a file of the store {home}"
+            raise DatasetError(problem, where=where, remedy=remedy)

@@ -144,6 +144,10 @@ def test_a_damaged_store_is_noticed(store: EpisodeStore) -> None:
     [
         (lambda data: data.update(schema=2), "has layout 2, this version reads 1"),
         (lambda data: data.pop("tasks"), "tasks: missing key; add tasks, a list"),
+        (
+            lambda data: data["tasks"][0]["rewards"].update(file="/etc/hostname"),
+            "'/etc/hostname' leads to /etc/hostname, expected a file of the store {store}",
+        ),
     ],
 )
 def test_an_unknown_index_is_refused(store: EpisodeStore, change: object, problem: str) -> None:
@@ -153,7 +157,7 @@ def test_an_unknown_index_is_refused(store: EpisodeStore, change: object, proble
     path.write_text(json.dumps(data))
     with pytest.raises(DatasetError) as caught:
         EpisodeStore(store.folder)
-    assert str(caught.value) == f"{path}: {problem}; import the dataset again"
+    assert str(caught.value) == f"{path}: {problem.format(store=store.folder)}; import the dataset again"
     path.write_text("{")
     with pytest.raises(DatasetError, match=r"index.json: is not JSON"):
         EpisodeStore(store.folder)
