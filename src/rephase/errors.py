@@ -216,6 +216,10 @@ def understood(error: BaseException) -> RephaseError:
             f"{error.object[error.start : error.end]!a} cannot be written in {error.encoding}",
             remedy="take it out, or use a locale that knows it such as LC_ALL=C.UTF-8",
         )
+    if isinstance(error, RuntimeError) and str(error) == _HOMELESS:
+        return CannotRunHere(
+            "this user has no home folder", remedy="say where it is to be, such as HOME=/scratch/somebody"
+        )
     if isinstance(error, subprocess.SubprocessError):
         return CannotRunHere(_one_line(error), remedy="run that command by hand to see what it says")
     if isinstance(error, ImportError) and not (error.name or "").startswith("rephase."):
@@ -225,6 +229,8 @@ def understood(error: BaseException) -> RephaseError:
     return Bug(found, trace="".join(traceback.format_exception(error)))
 
 
+_HOMELESS = "Could not determine home directory."
+"""What Python says of ``~`` where neither $HOME nor the password file knows the user."""
 _NO_ROOM = "make room and give the same command again; what was finished is kept"
 _NOT_WRITABLE = "use a folder you may write to, such as --runs FOLDER"
 _NO_LOCKS = "keep runs on a file system with locks (--runs FOLDER), or have it mounted with them"

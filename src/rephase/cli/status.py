@@ -1,6 +1,6 @@
 """``rephase status [PHASE]``: where every run is in its life, from folders, corrected by the queue's word on jobs.
 
-Needs no torch, and no queue where nothing was submitted to one.
+Writes nothing. Needs no torch, and no queue where nothing was submitted to one.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from rephase.cli.rendering import emit, table, tell
 from rephase.errors import CannotRunHere
 
 if TYPE_CHECKING:
+    from rephase.manifest import Run
     from rephase.reproduction.storing import Store
 
 __all__ = ["configure", "run"]
@@ -36,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     while True:
         stores = _stores(arguments)
-        rows = [row for store in stores for row in _rows(store, _ask_engines(store))]
+        rows = [row for store in stores for row in _rows(store)]
         emit(arguments, rows, _text(rows))
         if not arguments.watch or not any(row["state"] in ("QUEUED", "RUNNING") for row in rows):
             return 0
@@ -57,37 +58,39 @@ def _stores(arguments: argparse.Namespace) -> list[Store]:
     return stores
 
 
-def _ask_engines(store: Store) -> dict[str, str]:
-    """Correct states by the engines' word, and return what is not known, by label of the run."""
+def _by_engines(store: Store) -> dict[tuple[str, str, int], dict[str, Any]]:
+    """What the engines say otherwise than the folders, by config, task and seed; nothing of it is written."""
     from rephase.protocols import Stage
     from rephase.reproduction.engines import engine_of
-    from rephase.reproduction.reconciling import job_states, reconcile
+    from rephase.reproduction.reconciling import corrections, job_states
     from rephase.reproduction.submissions import read_submissions
 
     if not read_submissions(store):
         return {}
     try:
         told = job_states(store, engine_of, extended=True)
-        for change in reconcile(store, told):
-            tell(f"{change.run.label}: {change.before or 'no state'} -> {change.after}, {change.reason}")
     except CannotRunHere as error:
         tell(f"the queue was not asked: {error}")
         return {}
-    return {
-        run.label: f"job {state.job} is unknown: {state.reason}"
+    found: dict[Run, dict[str, Any]] = {
+        run: {"unknown": f"job {state.job} is unknown: {state.reason}"}
         for run, state in told.items()
         if state.stage is Stage.UNKNOWN
     }
+    for run, one in corrections(store, told).items():
+        found[run] = {"state": str(one.state), "job": one.job, "reason": one.reason}
+    return {(run.config, run.task, run.seed): said for run, said in found.items()}
 
 
-def _rows(store: Store, unknown: dict[str, str]) -> list[dict[str, Any]]:
+def _rows(store: Store) -> list[dict[str, Any]]:
     manifest = store.phase.manifest
+    by_engines = _by_engines(store)
     rows = []
     for row in store.summary(extended=True):
         if row["state"] or row["seed"] in manifest.seeds:
-            label = f"{row['config']}/{row['task']}/seed-{row['seed']}"
-            honest = _honest(row, unknown.get(label, ""))
-            rows.append({"phase": manifest.phase, "scale": str(manifest.scale), "reason": "", **honest})
+            said = dict(by_engines.get((row["config"], row["task"], row["seed"]), {}))
+            honest = _honest({"reason": "", **row}, said.pop("unknown", ""))
+            rows.append({"phase": manifest.phase, "scale": str(manifest.scale), **honest, **said})
     return rows
 
 

@@ -1,8 +1,9 @@
-"""Brings our word on runs in line with the engines': a run whose job ended without a record is FAILED, not RUNNING.
+"""Holds our word on runs against the engines': a run whose job ended without a record is FAILED, not RUNNING.
 
 Only runs that are neither completed nor held by a living process here are asked about, and only what an engine
-positively says changes anything: a job it says nothing about, be it another user's or one it has forgotten, leaves its
-run as it is. Imports no torch.
+positively says counts: a job it says nothing about, be it another user's or one it has forgotten, leaves its run as it
+is. Nothing is written: whoever looks may look at a colleague's runs, and the next attempt writes its own state.
+Imports no torch.
 """
 
 from __future__ import annotations
@@ -16,46 +17,44 @@ from rephase.protocols import JobState, Runner, Stage
 from rephase.reproduction.storing import State, Store
 from rephase.reproduction.submissions import Submission, latest_by_run
 
-__all__ = ["Change", "Engines", "job_states", "reconcile"]
+__all__ = ["Correction", "Engines", "corrections", "job_states"]
 
 Engines = Callable[[Submission], Runner]
 """Gives the runner that a submission was handed to."""
 
 
 @frozen
-class Change:
-    """A run whose state was changed, and why.
+class Correction:
+    """A run that is not in the state its folder says, and why.
 
     Args:
-        run: The run.
-        before: State it had; empty for none.
-        after: State it has now.
+        state: State it is in.
+        job: The job that says so.
         reason: The engine's word.
     """
 
-    run: Run
-    before: str
-    after: str
+    state: State
+    job: str
     reason: str
 
 
-def reconcile(store: Store, told: Mapping[Run, JobState]) -> tuple[Change, ...]:
-    """Correct our records of submitted runs that are not completed.
+def corrections(store: Store, told: Mapping[Run, JobState]) -> dict[Run, Correction]:
+    """The submitted runs that are not in the state their folders say.
 
     Args:
         store: The phase's runs.
         told: The engines' word on each, from `job_states`.
 
     Returns:
-        What was changed, in the phase's order.
+        What is so, by run, in the phase's order.
     """
     latest = latest_by_run(store, tuple(told))
-    changes = []
+    found = {}
     for run, state in told.items():
-        change = _correct(store, run, state, latest[run].logs.get(run.label, ""))
-        if change is not None:
-            changes.append(change)
-    return tuple(changes)
+        correction = _correction(store, run, state, latest[run].logs.get(run.label, ""))
+        if correction is not None:
+            found[run] = correction
+    return found
 
 
 def job_states(store: Store, engines: Engines, extended: bool = False) -> dict[Run, JobState]:
@@ -89,21 +88,19 @@ def _open_runs(store: Store, extended: bool) -> Mapping[Run, Submission]:
     return latest_by_run(store, tuple(run for run in store.phase.runs(extended) if not store.is_completed(run)))
 
 
-def _correct(store: Store, run: Run, told: JobState, log: str) -> Change | None:
+def _correction(store: Store, run: Run, told: JobState, log: str) -> Correction | None:
+    # Looked at after the engine was asked: what completed meanwhile, or somebody runs by hand, is left alone.
+    if told.stage is Stage.UNKNOWN or store.is_completed(run) or store.may_be_held(run) is True:
+        return None
     state = store.state_of(run)
     before = state.state if state else None
-    name = str(before or "")
-    # Looked at after the engine was asked: what completed meanwhile, or somebody runs by hand, is left alone.
-    if store.is_completed(run) or store.is_held(run) or told.stage is Stage.UNKNOWN:
-        return None
-    if told.stage is Stage.ENDED:
-        if before is State.FAILED:
-            return None
+    if told.stage is Stage.ENDED and before is not State.FAILED:
         ended = f"{told.state}, {told.reason}" if told.reason else told.state
-        reason = f"job {told.job} ended {ended} without a record" + (f"; see {log}" if log else "")
-        store.fail(run, reason)
-        return Change(run, name, str(State.FAILED), reason)
+        return Correction(
+            State.FAILED, told.job, f"job {told.job} ended {ended} without a record" + (f"; see {log}" if log else "")
+        )
     if told.stage is Stage.WAITING and before is not State.QUEUED:
-        reason = f"job {told.job} is {told.state}" + (f" ({told.reason})" if told.reason else "")
-        return Change(run, name, str(State.QUEUED), reason) if store.queue(run, told.job, reason) else None
+        return Correction(
+            State.QUEUED, told.job, f"job {told.job} is {told.state}" + (f" ({told.reason})" if told.reason else "")
+        )
     return None

@@ -78,7 +78,7 @@ def sites_file() -> Path:
     """Where profiles are: ``$REPHASE_SITES``, or ``rephase/sites.toml`` in the user's configuration."""
     if told := os.environ.get(_VARIABLE):
         return Path(told)
-    home = os.environ.get("XDG_CONFIG_HOME") or str(Path("~/.config").expanduser())
+    home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
     return Path(home) / "rephase" / "sites.toml"
 
 

@@ -280,11 +280,12 @@ class Store:
         for run in self.phase.runs(extended):
             state = self.state_of(run)
             row = plain(state) if state else {"state": ""}
-            held = self._may_be_held(run)
+            held = self.may_be_held(run)
             rows.append({**row, "config": run.config, "task": run.task, "seed": run.seed, "held": held})
         return rows
 
-    def _may_be_held(self, run: Run) -> bool | None:
+    def may_be_held(self, run: Run) -> bool | None:
+        """Whether a living process holds the run; None where the system does not say."""
         try:
             return self.is_held(run)
         except OSError:  # a colleague's files, or no locks here: nobody can tell

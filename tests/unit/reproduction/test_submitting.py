@@ -17,7 +17,7 @@ from rephase.reproduction.cancelling import cancel
 from rephase.reproduction.jobs import Order, plan
 from rephase.reproduction.phases import open_phase
 from rephase.reproduction.provenance import make_lock
-from rephase.reproduction.reconciling import Change, job_states, reconcile
+from rephase.reproduction.reconciling import Correction, corrections, job_states
 from rephase.reproduction.storing import State, Store
 from rephase.reproduction.submissions import Submission, latest_by_run, one_submitter, read_submissions
 from rephase.reproduction.submitting import submit
@@ -84,8 +84,8 @@ def handed_over(store: Store, order: Order, queue: FakeQueue) -> Submission | No
     return submit(store, order, queue, queue.engine).submission
 
 
-def corrected(store: Store, queue: FakeQueue) -> tuple[Change, ...]:
-    return reconcile(store, job_states(store, queue.engine))
+def corrected(store: Store, queue: FakeQueue) -> dict[Run, Correction]:
+    return corrections(store, job_states(store, queue.engine))
 
 
 @pytest.fixture(scope="module")
@@ -325,7 +325,7 @@ def test_a_run_whose_job_nobody_speaks_of_is_left_as_it_is(store: Store, order: 
     submission = handed_over(store, order, queue)
     assert submission is not None
     queue.told = {job: waits(job) for job in submission.jobs.values() if job != "100_0"}
-    assert corrected(store, queue) == ()
+    assert corrected(store, queue) == {}
     state = store.state_of(FIRST)
     assert state is not None
     assert state.state is State.QUEUED
@@ -347,9 +347,10 @@ def test_a_run_whose_job_ended_without_a_record_is_failed(store: Store, order: O
     queue.told = {job: ended(job, word, reason) for job in submission.jobs.values()}
     complete(store, FIRST)
     changes = corrected(store, queue)
-    assert FIRST not in {change.run for change in changes}
+    assert FIRST not in changes
+    assert {one.state for one in changes.values()} == {State.FAILED}
     said = f"{word}, {reason}" if reason else word
-    assert {change.reason for change in changes if change.run.seed == 2 and change.run.config == "baseline"} == {
+    assert {one.reason for run, one in changes.items() if run.seed == 2 and run.config == "baseline"} == {
         f"job 100_1 ended {said} without a record; see /logs/100_1.log",
         f"job 100_3 ended {said} without a record; see /logs/100_3.log",
     }
@@ -414,11 +415,11 @@ def test_a_requeued_run_waits_again(store: Store, order: Order) -> None:
     assert submission is not None
     store.fail(FIRST, "killed")
     queue.told = {job: waits(job, "BeginTime") for job in submission.jobs.values()}
-    assert corrected(store, queue) == (Change(FIRST, "FAILED", "QUEUED", "job 100_0 is PENDING (BeginTime)"),)
+    assert corrected(store, queue) == {FIRST: Correction(State.QUEUED, "100_0", "job 100_0 is PENDING (BeginTime)")}
 
 
 def test_a_run_somebody_holds_is_left_alone(store: Store, order: Order) -> None:
     queue = FakeQueue()
     handed_over(store, order, queue)
     with store.claim([FIRST]):
-        assert FIRST not in {change.run for change in corrected(store, queue)}
+        assert FIRST not in corrected(store, queue)
