@@ -138,7 +138,7 @@ def template(session: nox.Session) -> None:
     """A generated plugin of each kind, installed and tested from outside this repository's source."""
     _install(session, "run,testing")
     session.cd(session.create_tmp())
-    for kind in ("integrator", "policy", "world-model"):
+    for kind in ("integrator", "policy", "world-model", "task"):
         folder = Path(f"rephase-my-{kind}")
         shutil.rmtree(folder, ignore_errors=True)
         session.run("rephase", "new-plugin", f"my-{kind}", "--kind", kind)

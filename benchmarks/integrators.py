@@ -28,7 +28,7 @@ from rephase.plugins import Kind
 from rephase.plugins.registry import discover
 from rephase.reproduction.composing import Part, build_policy, compose
 from rephase.reproduction.loading import load_start_states, load_world_model
-from rephase.reproduction.phases import open_phase
+from rephase.reproduction.phases import open_phase, tasks_of
 from rephase.reproduction.storing import Store
 from rephase.reproduction.trained import find_run
 
@@ -98,7 +98,7 @@ class Bench:
         inputs = {name: self.phase.manifest.inputs[name].sha256 for name in (use.world_model, use.start_states)}
         self.model = load_world_model(self.composition, self.phase.path_of(use.world_model), inputs[use.world_model])
         self.starts = load_start_states(
-            self.phase.path_of(use.start_states), inputs[use.start_states], sorted(self.tasks)
+            self.phase.path_of(use.start_states), inputs[use.start_states], tasks_of(self.phase)
         )
 
     def part(self, name, substeps):

@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from rephase.plugins import Kind, Offer, RunnerOffer, TrackerOffer, hookspecs
+from rephase.plugins import Kind, Offer, RunnerOffer, TaskOffer, TrackerOffer, hookspecs
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "hooks.md").read_text(encoding="utf-8")
 
@@ -25,7 +25,13 @@ def test_every_hook_has_a_heading_with_its_exact_arguments():
 
 
 @pytest.mark.parametrize(
-    ("hook", "offer"), [("rephase_offers", Offer), ("rephase_runners", RunnerOffer), ("rephase_trackers", TrackerOffer)]
+    ("hook", "offer"),
+    [
+        ("rephase_offers", Offer),
+        ("rephase_runners", RunnerOffer),
+        ("rephase_tasks", TaskOffer),
+        ("rephase_trackers", TrackerOffer),
+    ],
 )
 def test_every_field_of_an_offer_is_in_its_table(hook, offer):
     section = PAGE.split(f"## `{hook}(")[1].split("\n## ")[0]

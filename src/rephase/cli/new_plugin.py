@@ -7,8 +7,7 @@ import shlex
 from pathlib import Path
 
 from rephase.cli.rendering import emit
-from rephase.plugins import Kind
-from rephase.plugins.scaffold import write_plugin
+from rephase.plugins.scaffold import KINDS, write_plugin
 
 __all__ = ["configure", "run"]
 
@@ -16,7 +15,7 @@ __all__ = ["configure", "run"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("name", metavar="NAME", help="name of the part, such as ralston")
-    parser.add_argument("--kind", choices=[str(kind) for kind in Kind], required=True, help="what sort of part it is")
+    parser.add_argument("--kind", choices=list(KINDS), required=True, help="what it is for")
     parser.add_argument("--into", type=Path, default=Path(), help="folder to make it in (default: here)")
 
 
@@ -26,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         0.
     """
-    written = write_plugin(arguments.name, Kind(arguments.kind), arguments.into)
+    written = write_plugin(arguments.name, arguments.kind, arguments.into)
     folder = next(path.parent for path in written if path.name == "pyproject.toml")
     # pip takes a bare name for a distribution's, and a shell takes brackets for a pattern.
     place = str(folder) if folder.is_absolute() else f"./{folder}"

@@ -7,6 +7,8 @@ import argparse
 import attrs
 
 from rephase.cli.rendering import emit, table
+from rephase.environments import discover_tasks
+from rephase.environments.known import BUILT_IN
 from rephase.plugins import Kind
 from rephase.plugins.registry import Fault, discover
 from rephase.plugins.runners import discover_runners
@@ -15,12 +17,12 @@ from rephase.plugins.trackers import discover_trackers
 
 __all__ = ["configure", "run"]
 
-_TRACKER, _RUNNER = "tracker", "runner"
+_TASK, _TRACKER, _RUNNER = "task", "tracker", "runner"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--kind", choices=[*map(str, Kind), _RUNNER, _TRACKER], help="only parts of this kind")
+    parser.add_argument("--kind", choices=[*map(str, Kind), _RUNNER, _TASK, _TRACKER], help="only parts of this kind")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -29,9 +31,11 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         0, or 2 when a plugin is at fault. Metadata that is not used is listed and no fault.
     """
-    registry, runners, trackers = discover(), discover_runners(), discover_trackers()
+    registry, runners, tasks, trackers = discover(), discover_runners(), discover_tasks(), discover_trackers()
     found = [(str(one.offer.kind), one.offer.name, one.source, one.offer.summary) for one in registry.offered]
     found += [(_RUNNER, one.offer.name, one.source, one.offer.summary) for one in runners.offered]
+    # The log's own are many and always there; 'rephase tasks' lists them.
+    found += [(_TASK, one.offer.name, one.source, one.offer.summary) for one in tasks.offered if one.source != BUILT_IN]
     found += [(_TRACKER, one.offer.name, one.source, one.offer.summary) for one in trackers.offered]
     rows = [
         [kind, name, source.distribution, source.version, summary]
@@ -39,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.kind in (None, kind)
     ]
     left = leftovers()
-    faults = (*registry.faults, *runners.faults, *trackers.faults)
+    faults = (*registry.faults, *runners.faults, *tasks.faults, *trackers.faults)
     keys = ("kind", "name", "distribution", "version", "summary")
     data = {
         "parts": [dict(zip(keys, row, strict=True)) | {"state": "ok"} for row in rows],

@@ -34,14 +34,14 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         0.
     """
-    from rephase.environments import find_task, load
+    from rephase.environments import load, required_task
     from rephase.reproduction.trained import find_run, trained_policy
 
     rendering = load("rendering")
     record, act = trained_policy(find_run(arguments.run, runs_of(arguments)), project_of(arguments))
     output = arguments.output or Path(record.run.label.replace("/", "-") + ".gif")
     rendering.check_ending(output)
-    task = find_task(record.task)
+    task = required_task(record.task)
     frames, collected = rendering.film(
         task,
         act,

@@ -58,12 +58,14 @@ def evaluate(
         observation[rows[task]] = torch.from_numpy(first).reshape(-1, episodes, first.shape[-1])
     assert observation is not None
     returns = torch.zeros(runs, episodes, dtype=torch.float64)
-    over = False
-    while not over:
+    playing = dict(environments)  # tasks whose episodes are shorter are over before the others
+    while playing:
         actions = act(observation)
-        for task, environment in environments.items():
+        for task, environment in list(playing.items()):
             own = actions[rows[task]].flatten(0, 1).numpy().astype(np.float32, copy=False)
             seen, reward, over = environment.step(own)
             observation[rows[task]] = torch.from_numpy(seen).reshape(-1, episodes, seen.shape[-1])
             returns[rows[task]] += torch.from_numpy(reward).reshape(-1, episodes)
+            if over:
+                del playing[task]
     return returns

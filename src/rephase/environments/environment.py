@@ -17,6 +17,7 @@ from rephase.environments.domains import Domain, open_domain
 from rephase.environments.stepping import Physics, open_physics
 from rephase.environments.tasks import ACTION_REPEAT, EPISODE_STEPS, SPACES, Task
 from rephase.errors import EnvironmentFault
+from rephase.protocols import Spaces
 
 __all__ = ["TaskEnvironment"]
 
@@ -32,6 +33,7 @@ class TaskEnvironment:
         count: Number N of episodes, at least 1.
         threads: Threads to step the physics with; 0 for one per CPU.
         physics: The simulations to drive; None opens the fastest this mujoco has. Must be of the task's own model.
+        spaces: Sizes S and A to pad to, at least the suite's 24 and 6.
 
     Attributes:
         domain: What the task is: its observation and reward of the present state, its targets.
@@ -41,7 +43,9 @@ class TaskEnvironment:
         EnvironmentFault: When ``count`` is below 1 or ``threads`` negative.
     """
 
-    def __init__(self, task: Task, count: int, threads: int = 0, *, physics: Physics | None = None) -> None:
+    def __init__(
+        self, task: Task, count: int, threads: int = 0, *, physics: Physics | None = None, spaces: Spaces = SPACES
+    ) -> None:
         if count < 1 or threads < 0:
             raise EnvironmentFault(
                 f"{count} episodes on {threads} threads; expected at least 1 episode and no fewer than 0 threads",
@@ -50,6 +54,7 @@ class TaskEnvironment:
         domain = open_domain(task)
         self.task = task
         self.count = count
+        self.spaces = spaces
         self.physics = physics or open_physics(domain.model(task), count, threads)
         self.domain: Domain = domain(task, self.physics)
         self._streams = [RandomState(seed) for seed in range(count)]
@@ -70,7 +75,7 @@ class TaskEnvironment:
             seeds: One seed (0 to 2**32 - 1) for each episode's own random stream; None continues the streams.
 
         Returns:
-            First observations, (N, 24), zero beyond the task's own size.
+            First observations, (N, S), zero beyond the task's own size.
 
         Raises:
             EnvironmentFault: When there are not N seeds, or one is out of range.
@@ -90,13 +95,13 @@ class TaskEnvironment:
         while rewards that look at the control see the unclamped value. Entries beyond the task's own may hold anything.
 
         Args:
-            action: (N, 6), cast to float32 first whatever it was.
+            action: (N, A), cast to float32 first whatever it was.
 
         Returns:
-            Observations (N, 24), rewards (N,) in [0, 2], and whether the episodes are over (all at once).
+            Observations (N, S), rewards (N,) in [0, 2], and whether the episodes are over (all at once).
 
         Raises:
-            EnvironmentFault: When an action is not finite or the shape is not (N, 6), when the episodes are over or
+            EnvironmentFault: When an action is not finite or the shape is not (N, A), when the episodes are over or
                 were never started, or when the physics diverges. The first three leave the episodes as they were.
         """
         self._control[:] = self._checked(action)
@@ -128,7 +133,7 @@ class TaskEnvironment:
         self._steps_left = 0
 
     def _observed(self) -> NDArray[np.float32]:
-        padded = np.zeros((self.count, SPACES.observation), dtype=np.float32)
+        padded = np.zeros((self.count, self.spaces.observation), dtype=np.float32)
         padded[:, : self.task.observation_size] = self.domain.observation()
         return padded
 
@@ -137,9 +142,9 @@ class TaskEnvironment:
         if self._steps_left <= 0:
             raise EnvironmentFault("there is no episode to step", where=self.task.name, remedy="call reset first")
         given = np.asarray(action, dtype=np.float32)
-        if given.shape != (self.count, SPACES.action):
+        if given.shape != (self.count, self.spaces.action):
             raise EnvironmentFault(
-                f"actions of shape {given.shape}; expected ({self.count}, {SPACES.action})", where=self.task.name
+                f"actions of shape {given.shape}; expected ({self.count}, {self.spaces.action})", where=self.task.name
             )
         own = given[:, : self.task.action_size].astype(np.float64)
         finite = np.isfinite(own)

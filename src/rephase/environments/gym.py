@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rephase.environments import make
-from rephase.environments.tasks import SPACES, find_task
+from rephase.environments import find_task, make, spaces_of
 from rephase.errors import CannotRunHere, EnvironmentFault, UsageError
 
 try:
@@ -61,8 +60,10 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, NDArray[Any]]):
                 "autoreset mode SAME_STEP is not offered", where=task, remedy="take NEXT_STEP or DISABLED instead"
             )
         found = find_task(task)
-        sizes = (SPACES.observation, SPACES.action) if padded else (found.observation_size, found.action_size)
-        self._environment = make(task, num_envs, threads)
+        spaces = spaces_of([found])
+        sizes = (spaces.observation, spaces.action) if padded else (found.observation_size, found.action_size)
+        self._environment = make(found, num_envs, threads)
+        self._padded_action_size = spaces.action
         self._observation_size, self._action_size = sizes
         self._task = task
         self._over = False
@@ -130,4 +131,4 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, NDArray[Any]]):
         given, expected = np.asarray(actions, dtype=np.float32), (self.num_envs, self._action_size)
         if given.shape != expected:
             raise EnvironmentFault(f"actions of shape {given.shape}; expected {expected}", where=self._task)
-        return np.pad(given, ((0, 0), (0, SPACES.action - self._action_size)))
+        return np.pad(given, ((0, 0), (0, self._padded_action_size - self._action_size)))

@@ -1,4 +1,4 @@
-"""The 30 tasks of MT30 as plain values: index, name, sizes and step sizes.
+"""The 30 tasks of MT30 as plain values: index, name, sizes and step sizes; `rephase.environments.suite` offers them.
 
 What a task *does* (model, reset, observation, reward) is in ``domains``; nothing here imports MuJoCo, so that a login
 node can list, check and lay out tasks.
@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from rephase.errors import UnknownName
 from rephase.protocols import Spaces
 
-__all__ = ["ACTION_REPEAT", "EPISODE_STEPS", "SPACES", "TASKS", "Task", "find_task", "task_rows"]
+__all__ = ["ACTION_REPEAT", "EPISODE_STEPS", "SPACES", "TASKS", "Task", "suite_task", "task_rows"]
 
 ACTION_REPEAT = 2
 """Control steps in one agent step, all with the same action."""
@@ -155,16 +154,9 @@ SPACES = Spaces(observation=24, action=6, action_sizes=tuple(task.action_size fo
 _BY_NAME = {task.name: task for task in TASKS}
 
 
-def find_task(name: str) -> Task:
-    """Return the task of that name.
-
-    Raises:
-        UnknownName: When no task has it; the message lists near names.
-    """
-    task = _BY_NAME.get(name)
-    if task is None:
-        raise UnknownName("task", name, tuple(_BY_NAME), listing="rephase tasks")
-    return task
+def suite_task(name: str) -> Task | None:
+    """Return the task of the suite that has this name; None where it has none."""
+    return _BY_NAME.get(name)
 
 
 def task_rows() -> list[dict[str, str | int | float]]:

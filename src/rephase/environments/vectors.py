@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rephase.environments.replaying import INPUTS, STATES, Recomputed, facts, replay
-from rephase.environments.tasks import Task, find_task
+from rephase.environments.suite import required_task
+from rephase.environments.tasks import Task
 from rephase.errors import InputMismatch
 from rephase.manifest.vectors import Check
 
@@ -41,7 +42,7 @@ def check_folder(folder: Path) -> list[Check]:
         CannotRunHere: When dm_control is not installed.
     """
     meta = _read_meta(folder / META)
-    paths = sorted(folder.glob("*.npz"), key=lambda path: find_task(path.stem).index)
+    paths = sorted(folder.glob("*.npz"), key=lambda path: required_task(path.stem).index)
     if not paths:
         raise InputMismatch("holds no .npz files", where=str(folder), remedy="name a folder of golden files")
     return [check for path in paths for check in check_file(path, meta)]
@@ -57,7 +58,7 @@ def check_file(path: Path, meta: Mapping[str, Any]) -> list[Check]:
     Returns:
         One check for each quantity of the file and one for the facts.
     """
-    task = find_task(path.stem)
+    task = required_task(path.stem)
     arrays = _read_arrays(path)
     stated = next((facts for facts in meta["tasks"] if facts.get("task") == task.name), None)
     if stated is None:

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from rephase.plugins.hookspecs import hookimpl
-from rephase.plugins.offers import ImageKind, Kind, Offer, RunnerOffer, TrackerOffer
+from rephase.plugins.offers import ImageKind, Kind, Offer, RunnerOffer, TaskOffer, TrackerOffer
 
-__all__ = ["ImageKind", "Kind", "Offer", "RunnerOffer", "TrackerOffer", "hookimpl"]
+__all__ = ["ImageKind", "Kind", "Offer", "RunnerOffer", "TaskOffer", "TrackerOffer", "hookimpl"]

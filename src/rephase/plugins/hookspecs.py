@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 import pluggy
 
-from rephase.plugins.offers import Offer, RunnerOffer, TrackerOffer
+from rephase.plugins.offers import Offer, RunnerOffer, TaskOffer, TrackerOffer
 
-__all__ = ["hookimpl", "hookspec", "rephase_offers", "rephase_runners", "rephase_trackers"]
+__all__ = ["hookimpl", "hookspec", "rephase_offers", "rephase_runners", "rephase_tasks", "rephase_trackers"]
 
 hookspec = pluggy.HookspecMarker("rephase")
 hookimpl = pluggy.HookimplMarker("rephase")
@@ -90,5 +90,29 @@ def rephase_runners() -> Iterable[RunnerOffer]:
             @hookimpl
             def rephase_runners():
                 return [RunnerOffer("pbs", "job arrays of a PBS queue", PbsOptions, "my_plugin.pbs:Pbs")]
+    """
+    raise NotImplementedError  # a specification, never called
+
+
+@hookspec
+def rephase_tasks() -> Iterable[TaskOffer]:
+    """Announce the tasks of this plugin: what policies can be evaluated in, named in a manifest's ``tasks``.
+
+    Called when a phase names a task that is not the log's, for the plugins that the phase pins; by ``rephase tasks``
+    and by ``rephase plugins`` for all. No simulator may be imported by it. Takes no arguments. The log's 30 tasks
+    are offered by this hook, too.
+
+    Returns:
+        One `TaskOffer` for each task.
+
+    Example:
+        ::
+
+            from rephase.plugins import TaskOffer, hookimpl
+
+            @hookimpl
+            def rephase_tasks():
+                return [TaskOffer("my-pendulum", "Gymnasium's pendulum", observation_size=3, action_size=1,
+                                  returns=(-3300, 0), episode_steps=200, loader="my_plugin.pendulum:build")]
     """
     raise NotImplementedError  # a specification, never called

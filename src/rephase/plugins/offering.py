@@ -43,11 +43,13 @@ class Offering(Generic[T]):
         kind: What messages call such a part.
         offered: Usable ones, sorted by name.
         faults: What cannot be used because of them, sorted by owner.
+        listing: The command that lists them.
     """
 
     kind: str
     offered: tuple[Named[T], ...]
     faults: tuple[Fault, ...] = ()
+    listing: str = "rephase plugins"
 
     def find(self, name: str, where: str) -> T:
         """The offer of this name.
@@ -63,11 +65,15 @@ class Offering(Generic[T]):
             if (self.kind, name) in fault.names:
                 raise fault.error(where)
         known = [one.offer.name for one in self.offered]
-        raise UnknownName(self.kind, name, known, listing="rephase plugins", where=where)
+        raise UnknownName(self.kind, name, known, listing=self.listing, where=where)
 
 
 def look_for(
-    hook: str, kind: str, wanted: type[T], sources: Iterable[tuple[Source, EntryPoint]] | None = None
+    hook: str,
+    kind: str,
+    wanted: type[T],
+    sources: Iterable[tuple[Source, EntryPoint]] | None = None,
+    listing: str = "rephase plugins",
 ) -> Offering[T]:
     """Ask the installed plugins for what they offer by one hook.
 
@@ -76,6 +82,7 @@ def look_for(
         kind: What messages call such a part.
         wanted: What the hook must return.
         sources: What to look through; None looks at what is installed.
+        listing: The command that lists them.
 
     Returns:
         What was found. Plugins that cannot be loaded at all are left out: `rephase.plugins.registry.discover` lists
@@ -101,4 +108,5 @@ def look_for(
         kind,
         offered=tuple(by_name[name][0] for name in sorted(by_name) if len(by_name[name]) == 1),
         faults=tuple(sorted(faults, key=lambda fault: fault.sources)),
+        listing=listing,
     )

@@ -12,7 +12,7 @@ from attrs import field, frozen, validators
 from rephase.errors import PluginError
 from rephase.plugins.strangers import Failed, ask
 
-__all__ = ["ImageKind", "Kind", "Offer", "RunnerOffer", "TrackerOffer"]
+__all__ = ["ImageKind", "Kind", "Offer", "RunnerOffer", "TaskOffer", "TrackerOffer"]
 
 _NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 _LOADER = r"[A-Za-z_][\w.]*:[A-Za-z_]\w*"
@@ -58,6 +58,47 @@ class Offer:
             PluginError: The loader names something that is not there.
         """
         return _load(f"the {self.kind} {self.name!r}", self.loader)
+
+
+@frozen
+class TaskOffer:
+    """One real task that policies can be evaluated in.
+
+    Args:
+        name: Name by which manifests ask for it, lower case with hyphens, unique among tasks.
+        summary: One line for listings.
+        observation_size: Width of the task's own observation.
+        action_size: Width of the task's own action.
+        returns: Lowest and highest return of an episode, in points.
+        loader: Where the builder is, as ``package.module:attribute``; imported only when episodes are played. It is
+            called as ``builder(task, count, threads, spaces)`` with this offer, the number of episodes, the threads to
+            use (0 for one per CPU) and the sizes to pad to, and returns a `rephase.protocols.BatchedEnvironment`;
+            `rephase.environments.Lockstep` makes one of Gymnasium's or dm_control's environments.
+        episode_steps: Agent steps of an episode.
+        index: Row of the task in the embedding of a world model. 0 to 29 are the log's tasks, 30 is the first free
+            one; two tasks of one phase may not have the same.
+    """
+
+    name: str = field(validator=validators.matches_re(_NAME))
+    summary: str
+    observation_size: int = field(validator=validators.ge(1))
+    action_size: int = field(validator=validators.ge(1))
+    returns: tuple[float, float]
+    loader: str = field(validator=validators.matches_re(_LOADER))
+    episode_steps: int = field(default=500, validator=validators.ge(1))
+    index: int = field(default=30, validator=[validators.ge(0), validators.lt(1000)])
+
+    def __attrs_post_init__(self) -> None:
+        if not self.returns[0] < self.returns[1]:
+            raise ValueError(f"the range of return of {self.name!r} is {self.returns}, expected the lower one first")
+
+    def load(self) -> Callable[..., Any]:
+        """Import the builder; this is where a task's simulator may be imported.
+
+        Raises:
+            PluginError: The loader names something that is not there.
+        """
+        return _load(f"the task {self.name!r}", self.loader)
 
 
 @frozen

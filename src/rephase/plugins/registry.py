@@ -67,11 +67,13 @@ class Registry:
         offered: Usable parts, sorted by kind and name.
         faults: What cannot be used, sorted by owner.
         blocked: Plugins that are installed but not on the allow-list, sorted.
+        loaded: Plugins that could be loaded, whatever they offer, sorted.
     """
 
     offered: tuple[Offered, ...]
     faults: tuple[Fault, ...] = ()
     blocked: tuple[Source, ...] = ()
+    loaded: tuple[Source, ...] = ()
 
     def find(self, kind: Kind, name: str, where: str = "") -> Offered:
         """The part of this kind and name.
@@ -110,7 +112,7 @@ class Registry:
         Raises:
             PluginError: One is missing, broken or of another version.
         """
-        usable = {offered.source.distribution: offered.source for offered in self.offered}
+        usable = {source.distribution: source for source in (*(one.source for one in self.offered), *self.loaded)}
         for fault in self.faults:
             if any(source.distribution in map(normalised, pins) for source in fault.sources):
                 raise fault.error()
@@ -147,6 +149,7 @@ def discover(
     faults: list[Fault] = []
     blocked: list[Source] = []
     offered: list[Offered] = []
+    whole: list[Source] = []
     for source, entry_point in installed_sources() if sources is None else sources:
         if names is not None and source.distribution not in names:
             blocked.append(source)
@@ -156,11 +159,13 @@ def discover(
             faults.append(loaded)
         else:
             offered.extend(loaded)
+            whole.append(source)
     usable, collisions = _without_collisions(offered)
     return Registry(
         offered=tuple(sorted(usable, key=lambda one: (one.offer.kind, one.offer.name))),
         faults=tuple(sorted([*faults, *collisions], key=lambda fault: fault.sources)),
         blocked=tuple(sorted(blocked)),
+        loaded=tuple(sorted(whole)),
     )
 
 

@@ -14,22 +14,26 @@ from rephase import __version__
 from rephase.errors import UsageError
 from rephase.plugins import Kind
 
-__all__ = ["write_plugin"]
+__all__ = ["KINDS", "write_plugin"]
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _TITLES = {
-    Kind.INTEGRATOR: "An integrator",
-    Kind.POLICY: "A policy",
-    Kind.WORLD_MODEL: "A world model",
+    str(Kind.INTEGRATOR): "An integrator",
+    str(Kind.POLICY): "A policy",
+    str(Kind.WORLD_MODEL): "A world model",
+    "task": "A task",
 }
 
+KINDS = tuple(_TITLES)
+"""What a plugin can be written for."""
 
-def write_plugin(name: str, kind: Kind, parent: Path) -> tuple[Path, ...]:
-    """Write a working plugin of one part.
+
+def write_plugin(name: str, kind: str, parent: Path) -> tuple[Path, ...]:
+    """Write a working plugin of one part or task.
 
     Args:
         name: Name of the part, lower case with hyphens, such as ``ralston``; a leading ``rephase-`` is taken off.
-        kind: What sort of part it is.
+        kind: One of `KINDS`.
         parent: Folder the plugin's own folder, ``rephase-NAME``, is made in.
 
     Returns:
@@ -63,7 +67,7 @@ def write_plugin(name: str, kind: Kind, parent: Path) -> tuple[Path, ...]:
     }
     places = {
         "common/pyproject.toml.txt": folder / "pyproject.toml",
-        "common/README.md.txt": folder / "README.md",
+        f"{_readme(kind)}/README.md.txt": folder / "README.md",
         "common/__init__.py.txt": folder / "src" / module / "__init__.py",
         f"{kind}/offers.py.txt": folder / "src" / module / "offers.py",
         f"{kind}/part.py.txt": folder / "src" / module / f"{file}.py",
@@ -79,3 +83,7 @@ def write_plugin(name: str, kind: Kind, parent: Path) -> tuple[Path, ...]:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text, encoding="utf-8")
     return tuple(sorted(texts))
+
+
+def _readme(kind: str) -> str:
+    return kind if kind == "task" else "common"

@@ -1,7 +1,8 @@
-"""What an environment is: many episodes of one task in lockstep, padded to the suite's common sizes.
+"""What an environment is: many episodes of one task in lockstep, padded to sizes that all tasks of a phase share.
 
-Observations are float32 (N, 24) and actions (N, 6), both padded at the end: N episodes of one of the 30 tasks.
-Rewards are float64 (N,) per agent step, between 0 and 2; an episode has 500 agent steps and never ends early.
+Observations are float32 (N, S) and actions (N, A), both padded at the end: N episodes of one task. Among the log's 30
+tasks alone S is 24 and A is 6. Rewards are float64 (N,) per agent step; all episodes have the agent steps that the task
+says, and none ends early.
 """
 
 from __future__ import annotations
@@ -27,23 +28,23 @@ class BatchedEnvironment(Protocol):
             seeds: One seed for each episode's own random stream; None continues the streams already there.
 
         Returns:
-            First observations, (N, 24).
+            First observations, (N, S), zero beyond the task's own size.
         """
         ...
 
     def step(self, action: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float64], bool]:
-        """Advance all episodes by one agent step (two control steps).
+        """Advance all episodes by one agent step.
 
         Args:
-            action: Actions in [-1, 1], (N, 6); entries beyond the task's own are ignored.
+            action: Actions in [-1, 1], (N, A); entries beyond the task's own are ignored.
 
         Returns:
-            Observations (N, 24), rewards (N,), and whether the episodes are over (all at once).
+            Observations (N, S), rewards (N,), and whether the episodes are over (all at once).
         """
         ...
 
     def task_index(self) -> int:
-        """Index of the task in the suite, 0 to 29."""
+        """Row of the task in the embedding of a world model; 0 to 29 for the log's."""
         ...
 
     def close(self) -> None:

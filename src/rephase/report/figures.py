@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rephase.errors import CannotRunHere
-from rephase.judging import SUITE_RETURNS
+from rephase.reproduction.phases import tasks_of
 
 if TYPE_CHECKING:
     from rephase.report.content import Report
@@ -62,13 +62,14 @@ def cells_figure(report: Report, task: str) -> str:
         An ``svg`` element.
     """
     cells = [cell for cell in report.verdict.cells if cell.task == task]
+    lowest, highest = tasks_of(report.phase).find(task).returns
 
     def draw(figure: Any, axes: Any) -> None:
         for row, cell in enumerate(cells):
             colour, marker = _of(report, cell.config)
             low, high = cell.band
             if low == low:  # NaN where there is no band
-                low, high = max(low, SUITE_RETURNS[0]), min(high, SUITE_RETURNS[1])
+                low, high = max(low, lowest), min(high, highest)
                 axes.barh(row, high - low, left=low, height=0.62, color=COLOURS["band"], zorder=1)
             hollow = {"markerfacecolor": "none", "markeredgecolor": colour, "markersize": 7, "linestyle": ""}
             axes.plot(cell.recorded, [row + 0.13] * len(cell.recorded), marker, zorder=3, **hollow)

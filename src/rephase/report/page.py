@@ -11,6 +11,7 @@ from rephase.report.content import Fact, Report
 from rephase.report.figures import cells_figure, curves_figure, loss_names, losses_figure, noise_figure, series_names
 from rephase.report.style import STYLE
 from rephase.report.words import claim_words, moments, number, percent_words
+from rephase.reproduction.phases import returns_of
 
 __all__ = ["html_page"]
 
@@ -181,8 +182,10 @@ def _cells(report: Report) -> str:
         _legend(report)
         + _figures(drawings)
         + _table(columns, rows, "  nnnnnn w")
-        + '<p class="quiet">Mean ± SD between seeds (divided by n - 1), in points of return (0 to 1000). '
-        "<em>By episodes</em> is the SD that the episodes of a run would give by themselves: seeds that spread less "
+        + '<p class="quiet">Mean ± SD between seeds (divided by n - 1), in points of return ({:g} to {:g}). '.format(
+            *returns_of(report.phase)
+        )
+        + "<em>By episodes</em> is the SD that the episodes of a run would give by themselves: seeds that spread less "
         "than that agree by luck.</p>"
     )
 

@@ -11,12 +11,13 @@ from torch import Tensor
 
 from rephase.engine.cohort import Cohort, Member
 from rephase.engine.drawing import SliceSource
-from rephase.environments import SPACES, find_task
+from rephase.environments import TaskSet
 from rephase.manifest import Phase, Run
 from rephase.manifest.pins import pin_of
 from rephase.protocols import WorldModel
 from rephase.reproduction.composing import Composition, build_policy
 from rephase.reproduction.loading import load_start_states, load_transitions, load_world_model, own_world_models
+from rephase.reproduction.phases import tasks_of
 
 __all__ = ["build_cohort"]
 
@@ -39,38 +40,41 @@ def build_cohort(
         inputs: Digest of each input, already verified.
         device: Where to compute.
     """
-    use, algorithm = phase.manifest.configs[config], phase.algorithm(config)
-    members = [Member(find_task(run.task).index, run.seed) for run in runs]
+    use, algorithm, tasks = phase.manifest.configs[config], phase.algorithm(config), tasks_of(phase)
+    spaces = tasks.spaces
+    members = [Member(tasks.find(run.task).index, run.seed) for run in runs]
     models: WorldModel | list[WorldModel]
     experience: Mapping[int, Tensor] | Sequence[SliceSource]
     if algorithm.finetune_world_model:
-        experience = _episodes(phase, config, inputs, members)
-        models = own_world_models(phase, config, composition, inputs, members, experience)
+        experience = _episodes(phase, config, inputs, members, tasks)
+        models = own_world_models(phase, config, composition, inputs, members, experience, spaces)
         size = models[0].latent_size()
     else:
-        models = load_world_model(composition, phase.path_of(use.world_model), inputs[use.world_model])
+        # The states first: where there are none of a task, the model does not know it either, and they say so better.
         if use.start_states:
-            starts = load_start_states(
-                phase.path_of(use.start_states), inputs[use.start_states], sorted({run.task for run in runs})
-            )
-            experience = {find_task(task).index: rows for task, rows in starts.items()}
+            wanted = TaskSet(tuple(tasks.find(name) for name in sorted({run.task for run in runs})))
+            starts = load_start_states(phase.path_of(use.start_states), inputs[use.start_states], wanted, spaces)
+            experience = {tasks.find(task).index: rows for task, rows in starts.items()}
         else:
-            experience = _episodes(phase, config, inputs, members)
+            experience = _episodes(phase, config, inputs, members, tasks)
+        models = load_world_model(composition, phase.path_of(use.world_model), inputs[use.world_model], spaces)
         size = models.latent_size()
     return Cohort(
         models,
-        lambda: build_policy(composition.policy, size, SPACES.action),
+        lambda: build_policy(composition.policy, size, spaces.action),
         algorithm,
         members,
         experience,
-        SPACES,
+        spaces,
         composition.policy.stackable,
         device,
         composition.world_model.stackable,
     )
 
 
-def _episodes(phase: Phase, config: str, inputs: Mapping[str, str], members: Sequence[Member]) -> list[SliceSource]:
+def _episodes(
+    phase: Phase, config: str, inputs: Mapping[str, str], members: Sequence[Member], tasks: TaskSet
+) -> list[SliceSource]:
     """Where each run draws from: its own choice among the episodes of its task."""
     algorithm = phase.algorithm(config)
     names = phase.manifest.configs[config].transitions
@@ -81,6 +85,7 @@ def _episodes(phase: Phase, config: str, inputs: Mapping[str, str], members: Seq
         algorithm.horizon,
         made_from={phase.path_of(name): _pinned_sources(phase, name) for name in names},
         whole=algorithm.finetune_world_model,
+        tasks=tasks,
     )
 
 

@@ -18,6 +18,7 @@ from rephase.manifest.lock import Lock
 from rephase.manifest.outcomes import RecordedOutcomes, read_outcomes
 from rephase.manifest.pins import pin_of
 from rephase.manifest.record import Record
+from rephase.reproduction.phases import returns_of
 from rephase.reproduction.software import differing_origins
 from rephase.reproduction.storing import Store
 
@@ -94,6 +95,7 @@ def check_phase(store: Store, records: Sequence[Record]) -> PhaseVerdict:
         breaches=breaches,
         replay=compare_outcomes(recorded.judged, outcomes),
         notes=notes,
+        returns=returns_of(phase),
         nothing=_own_source(recorded, records),
         origins=differing_origins(recorded.provenance, [record.provenance for record in records]),
     )

@@ -24,14 +24,13 @@ from torch import Tensor, nn
 from rephase.engine.cohort import Cohort, Member
 from rephase.engine.cuda_graphs import Recorder, Work, recorder_for
 from rephase.engine.seeding import stream
-from rephase.environments import SPACES, find_task
-from rephase.environments.tasks import EPISODE_STEPS
 from rephase.errors import CannotRunHere
 from rephase.manifest import Phase, Run
 from rephase.manifest.algorithm import Precision
 from rephase.plugins.registry import discover
 from rephase.reproduction.composing import build_policy, build_world_model, compose
 from rephase.reproduction.evaluating import Episodes
+from rephase.reproduction.phases import tasks_of
 from rephase.runtime.machine import describe_machine
 
 __all__ = ["AIMS", "examine_gpu", "result_name"]
@@ -208,14 +207,14 @@ def _runs(phase: Phase, cell: Mapping[str, Any]) -> list[Run]:
 
 def _cohort(phase: Phase, cell: Mapping[str, Any], device: str) -> Cohort:
     """Runs of a config in a world model drawn at random, of the sizes the phase says."""
-    config, runs = cell["config"], _runs(phase, cell)
+    config, runs, tasks = cell["config"], _runs(phase, cell), tasks_of(phase)
     composition = compose(phase, discover(phase.manifest.plugins), [config])[config]
-    model = build_world_model(composition.world_model, SPACES)
+    model = build_world_model(composition.world_model, tasks.spaces)
     assert isinstance(model, nn.Module)
     model.initialise(stream(0, "world-model"))
-    members = [Member(find_task(run.task).index, run.seed) for run in runs]
+    members = [Member(tasks.find(run.task).index, run.seed) for run in runs]
     draws = stream(0, "start states")
-    starts = {member.task: torch.randn(1000, SPACES.observation, generator=draws) for member in members}
+    starts = {member.task: torch.randn(1000, tasks.spaces.observation, generator=draws) for member in members}
     recorders: dict[str, Recorder | None] = {
         "as written": _Written(),
         "recorded": recorder_for(torch.device(device)),
@@ -223,11 +222,11 @@ def _cohort(phase: Phase, cell: Mapping[str, Any], device: str) -> Cohort:
     }
     return Cohort(
         model,
-        lambda: build_policy(composition.policy, model.latent_size(), SPACES.action),
+        lambda: build_policy(composition.policy, model.latent_size(), tasks.spaces.action),
         evolve(phase.algorithm(config), precision=Precision(cell["precision"])),
         members,
         starts,
-        SPACES,
+        tasks.spaces,
         composition.policy.stackable,
         device,
         recorder=recorders[cell["way"]],
@@ -266,14 +265,15 @@ def _evaluation_seconds(phase: Phase, cohort: Cohort, runs: Sequence[Run]) -> fl
         if len(at) > _STEPS + 1:  # the first step makes what is made once
             raise _Enough
 
-    episodes = Episodes(runs)
+    tasks = tasks_of(phase)
+    episodes = Episodes(runs, tasks)
     try:
         episodes.play("reward", phase.manifest.evaluation.episodes, cohort.actors().act, before_each)
     except _Enough:
         pass
     finally:
         episodes.close()
-    return (at[-1] - at[1]) / (len(at) - 2) * EPISODE_STEPS
+    return (at[-1] - at[1]) / (len(at) - 2) * max(task.episode_steps for task in tasks)
 
 
 def _phase_minutes(phase: Phase, cells: Sequence[Mapping[str, Any]], device: str) -> float | None:

@@ -13,7 +13,8 @@ from rephase.engine.checkpoints import write_tensors
 from rephase.engine.seeding import stream
 from rephase.engine.store import EpisodeStore, import_chunks
 from rephase.engine.unpickling import verified
-from rephase.environments.tasks import EPISODE_STEPS, SPACES, TASKS, find_task
+from rephase.environments import SPACES, TASKS, required_task
+from rephase.environments.tasks import EPISODE_STEPS
 from rephase.errors import InputMismatch, UsageError
 from rephase.manifest import Phase
 from rephase.manifest.algorithm import Variant
@@ -75,7 +76,7 @@ def import_dataset(
         InputMismatch: When a file is missing or not the pinned one.
         DatasetError: When a file is no chunk, or the store cannot be written.
     """
-    wanted = [find_task(name).index for name in tasks]
+    wanted = [required_task(name).index for name in tasks]
     files = []
     for chunk in chunks:
         digest = digests.get(str(chunk))
@@ -236,7 +237,7 @@ def write_start_states(
     names = tuple(tasks) or tuple(TASKS[task].name for task in store.tasks)
     observations, indices = [], []
     for name in names:
-        generator, task = stream(seed, f"start-states/{name}"), find_task(name).index
+        generator, task = stream(seed, f"start-states/{name}"), required_task(name).index
         among = store.sampled(task, Variant(sampling), generator)
         observations.append(store.starts(task, count, horizon, generator, among))
         indices.append(torch.full((count,), task))

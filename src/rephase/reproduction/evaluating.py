@@ -15,7 +15,7 @@ from torch import Tensor
 
 from rephase.engine.acting import Actors
 from rephase.engine.evaluation import episode_seeds, evaluate
-from rephase.environments import find_task, make
+from rephase.environments import SUITE, TaskSet, make
 from rephase.manifest import Run
 from rephase.protocols import BatchedEnvironment
 
@@ -40,10 +40,12 @@ class Episodes:
 
     Args:
         runs: The runs.
+        tasks: The tasks of their phase.
     """
 
-    def __init__(self, runs: Sequence[Run]) -> None:
+    def __init__(self, runs: Sequence[Run], tasks: TaskSet = SUITE) -> None:
         self._runs = tuple(runs)
+        self._tasks = tasks
         self._environments: dict[tuple[str, int], BatchedEnvironment] = {}
 
     def play(
@@ -60,9 +62,9 @@ class Episodes:
         Returns:
             What it gave.
         """
-        tasks = [find_task(run.task).index for run in self._runs]
+        tasks = [self._tasks.find(run.task).index for run in self._runs]
         seeds = [episode_seeds(run.seed, name, count) for run in self._runs]
-        environments = {find_task(run.task).index: self._environment(run.task, count) for run in self._runs}
+        environments = {self._tasks.find(run.task).index: self._environment(run.task, count) for run in self._runs}
         starts: list[Tensor] = []
 
         def act(observation: Tensor) -> Tensor:
@@ -82,7 +84,7 @@ class Episodes:
     def _environment(self, task: str, count: int) -> BatchedEnvironment:
         together = count * sum(run.task == task for run in self._runs)
         if (task, together) not in self._environments:
-            self._environments[task, together] = make(task, together)
+            self._environments[task, together] = make(self._tasks.find(task), together, 0, self._tasks.spaces)
         return self._environments[task, together]
 
 

@@ -17,11 +17,11 @@ from rephase.engine.drawing import SliceSource
 from rephase.engine.pretraining import EpisodePool
 from rephase.engine.seeding import stream
 from rephase.engine.store import EpisodeStore
-from rephase.environments import SPACES, TASKS, find_task
+from rephase.environments import SPACES, SUITE, TaskSet
 from rephase.errors import CheckpointError, InputMismatch
 from rephase.manifest import Phase
 from rephase.manifest.algorithm import Variant
-from rephase.protocols import Calibrated, WorldModel
+from rephase.protocols import Calibrated, Spaces, WorldModel
 from rephase.reproduction.composing import Composition, build_world_model
 from rephase.reproduction.weights import world_model_tensors
 
@@ -39,6 +39,7 @@ def own_world_models(
     inputs: Mapping[str, str],
     members: Sequence[Member],
     sources: Sequence[SliceSource],
+    spaces: Spaces = SPACES,
 ) -> list[WorldModel]:
     """One world model for each run of a config that trains it: its input's, or drawn by seed and calibrated.
 
@@ -49,16 +50,17 @@ def own_world_models(
         inputs: Digest of each input.
         members: The runs.
         sources: Each run's episodes.
+        spaces: Sizes that the phase's tasks share.
 
     Raises:
         CheckpointError: The file's parameters are not the model's.
     """
     source = phase.manifest.configs[config].world_model
     if source:
-        return [load_world_model(composition, phase.path_of(source), inputs[source]) for _ in members]
+        return [load_world_model(composition, phase.path_of(source), inputs[source], spaces) for _ in members]
     models = []
     for member, episodes in zip(members, sources, strict=True):
-        model = build_world_model(composition.world_model, SPACES)
+        model = build_world_model(composition.world_model, spaces)
         model.initialise(stream(member.seed, "world-model"))
         calibrate(model, member, episodes)
         models.append(model)
@@ -80,18 +82,19 @@ def calibrate(model: WorldModel, member: Member, episodes: SliceSource) -> None:
         model.calibrate(observation.mean(0), torch.where(deviation > _STANDS_STILL, deviation, 1.0), member.task)
 
 
-def load_world_model(composition: Composition, path: Path, digest: str) -> WorldModel:
+def load_world_model(composition: Composition, path: Path, digest: str, spaces: Spaces = SPACES) -> WorldModel:
     """Build a config's world model and give it the parameters in a file.
 
     Args:
         composition: The config's parts.
         path: Safetensors file with one tensor a parameter, or a published ``.pt`` checkpoint.
         digest: What the file's digest must be.
+        spaces: Sizes that the phase's tasks share.
 
     Raises:
         CheckpointError: The file's parameters are not the model's.
     """
-    model = build_world_model(composition.world_model, SPACES)
+    model = build_world_model(composition.world_model, spaces)
     assert isinstance(model, nn.Module)
     wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     tensors = world_model_tensors(path, digest, wanted)
@@ -108,13 +111,14 @@ def load_world_model(composition: Composition, path: Path, digest: str) -> World
     return model
 
 
-def load_start_states(path: Path, digest: str, tasks: Sequence[str]) -> dict[str, Tensor]:
+def load_start_states(path: Path, digest: str, tasks: TaskSet, spaces: Spaces = SPACES) -> dict[str, Tensor]:
     """Read the observations policies are trained from.
 
     Args:
         path: Safetensors file with ``observations`` (n, S) and the task index of each, ``tasks`` (n,).
         digest: What the file's digest must be.
-        tasks: Names of the tasks wanted.
+        tasks: The tasks wanted.
+        spaces: Sizes that the phase's tasks share.
 
     Returns:
         Observations (n, S) float32 by task.
@@ -125,17 +129,21 @@ def load_start_states(path: Path, digest: str, tasks: Sequence[str]) -> dict[str
     tensors, _ = read_tensors(path, digest)
     shapes = {name: tuple(tensors[name].shape) if name in tensors else () for name in ("observations", "tasks")}
     rows = shapes["tasks"][:1]
-    if len(rows) != 1 or shapes["observations"] != (*rows, SPACES.observation):
+    for task in tasks:
+        if len(rows) == 1 and not (tensors["tasks"] == task.index).any():
+            raise CheckpointError(
+                f"no start states of {task.name!r}, so that the world model beside them does not know it either",
+                where=str(path),
+                remedy=f"'rephase pretrain my-{task.name} --task {task.name}' makes both for it",
+            )
+    if len(rows) != 1 or shapes["observations"] != (*rows, spaces.observation):
         raise CheckpointError(
             f"observations are {shapes['observations']} and tasks {shapes['tasks']}, "
-            f"expected (n, {SPACES.observation}) and (n,)",
+            f"expected (n, {spaces.observation}) and (n,)",
             where=str(path),
             remedy="write both tensors, one row a start state",
         )
-    found = {task: tensors["observations"][tensors["tasks"] == find_task(task).index].float() for task in tasks}
-    if none := [task for task in tasks if not len(found[task])]:
-        raise CheckpointError(f"no start states of {none[0]!r}", where=str(path), remedy="add some of every task")
-    return found
+    return {task.name: tensors["observations"][tensors["tasks"] == task.index].float() for task in tasks}
 
 
 def load_transitions(
@@ -145,6 +153,7 @@ def load_transitions(
     horizon: int,
     made_from: Mapping[Path, Mapping[str, str]] | None = None,
     whole: bool = True,
+    tasks: TaskSet = SUITE,
 ) -> list[SliceSource]:
     """Where each run draws slices or start states of its own task from.
 
@@ -160,6 +169,7 @@ def load_transitions(
         made_from: By store, the digests its source files must have, by the input's name; a store that is not named,
             or of whose sources none is pinned, may come from anywhere.
         whole: Whether slices will be drawn; else only start states, which need only observations.
+        tasks: The tasks that the members' rows stand for.
 
     Returns:
         One source a run.
@@ -173,8 +183,11 @@ def load_transitions(
     stores = [_store(path, digest, sources.get(path, {})) for path, digest in files.items() if path.suffix != _EPISODES]
     for store in stores:
         store.verify({member.task for member in members} & set(store.tasks), whole=whole)
-    episodes = dict(_episodes(path, digest, horizon) for path, digest in files.items() if path.suffix == _EPISODES)
-    return [_source(member, stores, episodes, sampling, ", ".join(map(str, files))) for member in members]
+    episodes = dict(
+        _episodes(path, digest, horizon, tasks.spaces) for path, digest in files.items() if path.suffix == _EPISODES
+    )
+    where = ", ".join(map(str, files))
+    return [_source(member, tasks.at(member.task).name, stores, episodes, sampling, where) for member in members]
 
 
 class _StoreSlices:
@@ -197,6 +210,7 @@ class _StoreSlices:
 
 def _source(
     member: Member,
+    name: str,
     stores: Sequence[EpisodeStore],
     episodes: Mapping[int, tuple[Tensor, Tensor, Tensor]],
     sampling: Variant,
@@ -208,7 +222,7 @@ def _source(
             return _StoreSlices(store, task, store.sampled(task, sampling, generator))
     if task not in episodes:
         raise CheckpointError(
-            f"no episodes of {TASKS[task].name!r}", where=where, remedy="name an input of every task in 'transitions'"
+            f"no episodes of {name!r}", where=where, remedy="name an input of every task in 'transitions'"
         )
     observations, actions, rewards = episodes[task]
     if sampling is Variant.AS_LOGGED:
@@ -236,17 +250,17 @@ def _store(path: Path, digest: str, sources: Mapping[str, str]) -> EpisodeStore:
     return store
 
 
-def _episodes(path: Path, digest: str, horizon: int) -> tuple[int, tuple[Tensor, Tensor, Tensor]]:
+def _episodes(path: Path, digest: str, horizon: int, spaces: Spaces) -> tuple[int, tuple[Tensor, Tensor, Tensor]]:
     tensors, metadata = read_tensors(path, digest)
     names = ("observations", "actions", "rewards")
     shapes = [tuple(tensors[name].shape) if name in tensors else () for name in names]
     count, steps = shapes[2] if len(shapes[2]) == 2 else (0, 0)
-    expected = [(count, steps + 1, SPACES.observation), (count, steps, SPACES.action), (count, steps)]
+    expected = [(count, steps + 1, spaces.observation), (count, steps, spaces.action), (count, steps)]
     task = metadata.get("task", "")
-    if shapes != expected or not count or not task.isdecimal() or int(task) >= SPACES.tasks:
+    if shapes != expected or not count or not task.isdecimal() or int(task) >= spaces.tasks:
         raise CheckpointError(
             f"task {task!r} with observations {shapes[0]}, actions {shapes[1]} and rewards {shapes[2]}, expected a "
-            f"task's index with (E, T+1, {SPACES.observation}), (E, T, {SPACES.action}) and (E, T)",
+            f"task's index with (E, T+1, {spaces.observation}), (E, T, {spaces.action}) and (E, T)",
             where=str(path),
             remedy="write whole episodes of one task",
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import tomlkit
 from attrs import field, frozen
 from packaging.version import Version
 
+from rephase.environments import SUITE, discover_tasks
 from rephase.errors import Problem, UsageError
 from rephase.manifest import read_phase
 from rephase.manifest.files import displayed, overridden
@@ -23,6 +24,7 @@ from rephase.manifest.hashing import file_digest, plain
 from rephase.manifest.schema import SCHEMA_VERSION
 from rephase.plugins import Kind
 from rephase.plugins.registry import Offered, Registry, discover
+from rephase.plugins.sources import Source
 from rephase.reproduction.composing import compose
 from rephase.reproduction.phases import with_known_tasks
 
@@ -107,6 +109,12 @@ def _parts(wanted: NewPhase, registry: Registry) -> dict[str, Offered]:
     return parts
 
 
+def _owners(tasks: Sequence[str]) -> set[Source]:
+    """The plugins that offer tasks which are not the log's; an unknown task is refused when the manifest is read."""
+    foreign = set(tasks) - {task.name for task in SUITE}
+    return {one.source for one in discover_tasks().offered if one.offer.name in foreign} if foreign else set()
+
+
 def _config(name: str, wanted: NewPhase, parts: Mapping[str, Offered]) -> tomlkit.TOMLDocument:
     """The config, every setting that has a default written out with it."""
     whole: dict[str, Any] = {"schema": SCHEMA_VERSION, "name": name, "title": name}
@@ -156,8 +164,8 @@ def _manifest(name: str, wanted: NewPhase, parts: Mapping[str, Offered], folder:
             "seeds": list(wanted.seeds),
             "recorded": "embedded.recorded.json",
             "plugins": {
-                one.source.distribution: f">={Version(one.source.version).public}"
-                for one in sorted(parts.values(), key=lambda one: one.source)
+                source.distribution: f">={Version(source.version).public}"
+                for source in sorted({one.source for one in parts.values()} | _owners(wanted.tasks))
             },
             "inputs": {key: _input(key, path, folder) for key, path in wanted.inputs.items()},
             "configs": {"main": use},

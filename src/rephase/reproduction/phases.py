@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from rephase.environments.tasks import TASKS
+from rephase.environments import SUITE, TaskSet, discover_tasks
 from rephase.errors import InputMismatch, ManifestError, Problem, UnknownName, UsageError
 from rephase.manifest import Phase, Run, read_phase
 from rephase.manifest.files import displayed, unknown_name
@@ -18,6 +18,8 @@ __all__ = [
     "open_phase",
     "require_manifest",
     "require_run",
+    "returns_of",
+    "tasks_of",
     "with_known_tasks",
 ]
 
@@ -127,14 +129,48 @@ def with_known_tasks(phase: Phase) -> Phase:
     """The phase, if its tasks are known.
 
     Raises:
-        ManifestError: One is not.
+        ManifestError: One is not, or is a plugin's that the phase does not pin.
+        PluginError: Plugins collide over one, or two of them cannot be in one phase.
     """
-    known = [task.name for task in TASKS]
-    problems: list[Problem] = [
-        unknown_name(f"tasks[{at}]", "task", task, known)
-        for at, task in enumerate(phase.manifest.tasks)
-        if task not in known
+    tasks_of(phase)
+    return phase
+
+
+def tasks_of(phase: Phase) -> TaskSet:
+    """The tasks of a phase: the log's, or offered by plugins that it pins. No plugin is imported for the log's alone.
+
+    Raises:
+        ManifestError: One is not known, or is a plugin's that the phase does not pin.
+        PluginError: Plugins collide over one, or two of them cannot be in one phase.
+    """
+    wanted = dict.fromkeys(phase.manifest.tasks)
+    own = {task.name: task for task in SUITE}
+    if any(name not in own for name in wanted):
+        found = discover_tasks(phase.manifest.plugins)
+        own |= {one.offer.name: one.offer for one in found.offered}
+        for fault in found.faults:
+            if any(("task", name) in fault.names for name in wanted):
+                raise fault.error(displayed(phase.file))
+    problems = [
+        _unknown_task(f"tasks[{at}]", name, list(own))
+        for at, name in enumerate(phase.manifest.tasks)
+        if name not in own
     ]
     if problems:
         raise ManifestError(displayed(phase.file), problems)
-    return phase
+    return TaskSet(tuple(own[name] for name in wanted))
+
+
+def returns_of(phase: Phase) -> tuple[float, float]:
+    """Lowest and highest return that an episode of any of a phase's tasks can have, in points."""
+    ranges = [task.returns for task in tasks_of(phase)]
+    return min(low for low, _ in ranges), max(high for _, high in ranges)
+
+
+def _unknown_task(at: str, name: str, known: list[str]) -> Problem:
+    for one in discover_tasks().offered:
+        if one.offer.name == name:
+            owner = one.source.distribution
+            problem = f"task {name!r} is offered by {owner}, which is not among the phase's plugins"
+            return Problem(at, problem, f"add {owner} = '>={one.source.version}' under [plugins]")
+    return unknown_name(at, "task", name, known)

@@ -103,6 +103,7 @@ def reevaluate(
         InputMismatch: The policy, its world model or the configuration is no longer the recorded one.
     """
     from rephase.reproduction.evaluating import Episodes
+    from rephase.reproduction.phases import tasks_of
     from rephase.reproduction.trained import trained_policy
 
     for record in records:
@@ -114,7 +115,7 @@ def reevaluate(
 
             return torch.from_numpy(act(observation[0].numpy())).unsqueeze(0)
 
-        playing = Episodes([record.run])
+        playing = Episodes([record.run], tasks_of(store.phase))
         try:
             played = playing.play(EVALUATION, episodes, choose, lambda: None)
         finally:

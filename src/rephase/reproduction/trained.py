@@ -58,7 +58,7 @@ def trained_policy(folder: Path, project: Path) -> tuple[Record, Callable[[NDArr
         project: The project it was run in.
 
     Returns:
-        The record, and a function from observations (B, 24) to actions in [-1, 1], (B, 6).
+        The record, and a function from observations (B, S) to actions in [-1, 1], (B, A).
 
     Raises:
         InvalidRecord: When the record was changed.
@@ -68,11 +68,10 @@ def trained_policy(folder: Path, project: Path) -> tuple[Record, Callable[[NDArr
     import torch
 
     from rephase.engine.checkpoints import read_tensors
-    from rephase.environments import SPACES, find_task
     from rephase.plugins.registry import discover
     from rephase.reproduction.composing import build_policy, compose
     from rephase.reproduction.loading import load_world_model
-    from rephase.reproduction.phases import open_phase
+    from rephase.reproduction.phases import open_phase, tasks_of
 
     record = read_record(folder / _RECORD)
     phase = open_phase(record.phase, record.scale, project)
@@ -84,19 +83,22 @@ def trained_policy(folder: Path, project: Path) -> tuple[Record, Callable[[NDArr
             where=str(folder / _RECORD),
             remedy="check out the commit its provenance names",
         )
+    tasks = tasks_of(phase)
     composition = compose(phase, discover(phase.manifest.plugins), [record.config])[record.config]
     if record.world_model_file:
-        world_model = load_world_model(composition, folder / record.world_model_file, record.world_model_sha256)
+        world_model = load_world_model(
+            composition, folder / record.world_model_file, record.world_model_sha256, tasks.spaces
+        )
     else:
         source = phase.manifest.configs[record.config].world_model
-        world_model = load_world_model(composition, phase.path_of(source), record.inputs[source])
-    policy = build_policy(composition.policy, world_model.latent_size(), SPACES.action)
+        world_model = load_world_model(composition, phase.path_of(source), record.inputs[source], tasks.spaces)
+    policy = build_policy(composition.policy, world_model.latent_size(), tasks.spaces.action)
     tensors, _ = read_tensors(folder / record.policy_file, record.policy_sha256)
     try:
         policy.load_state_dict(tensors)  # type: ignore[attr-defined]  # every policy is a torch module
     except RuntimeError as error:
         raise CheckpointError(f"does not fit its policy ({error})", where=str(folder / record.policy_file)) from error
-    task = torch.tensor([find_task(record.task).index])
+    task = torch.tensor([tasks.find(record.task).index])
 
     def act(observation: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.no_grad():

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from rephase.engine.acting import Actors
 from rephase.engine.checkpoints import read_tensors, write_tensors
-from rephase.environments.tasks import EPISODE_STEPS
 from rephase.errors import RunFailed
 from rephase.manifest import Phase, Run
 from rephase.manifest.record import CurvePoint
@@ -27,6 +26,7 @@ from rephase.reproduction.assembling import build_cohort
 from rephase.reproduction.composing import Composition
 from rephase.reproduction.evaluating import BackgroundEvaluation, EpisodeResults, Episodes
 from rephase.reproduction.identity import content_digest, identity_of, require_identity
+from rephase.reproduction.phases import tasks_of
 from rephase.reproduction.stopping import Stopping
 
 __all__ = ["CohortTraining", "Measured", "Progress"]
@@ -127,7 +127,8 @@ class CohortTraining:
         self._checkpoint_seconds = checkpoint_seconds
         self._curves: dict[Run, list[CurvePoint]] = {run: [] for run in self.runs}
         self._metrics: list[tuple[int, tuple[Mapping[str, float], ...]]] = []
-        self._episodes = Episodes(self.runs)
+        self._tasks = tasks_of(phase)
+        self._episodes = Episodes(self.runs, self._tasks)
         self._beside: BackgroundEvaluation | None = None
         self._started = time.monotonic()
         self._saved = self._started
@@ -325,8 +326,10 @@ class CohortTraining:
         """What each run's own world model promises for the episodes just played; None where it is frozen."""
         if not self.cohort.algorithm.finetune_world_model:
             return [None] * len(self.runs)
-        promised = self.cohort.predicted_return(starts, EPISODE_STEPS).mean(1).tolist()
-        return [value if math.isfinite(value) else None for value in promised]
+        steps = [self._tasks.find(run.task).episode_steps for run in self.runs]
+        promised = {length: self.cohort.predicted_return(starts, length).mean(1).tolist() for length in set(steps)}
+        own = [promised[length][at] for at, length in enumerate(steps)]
+        return [value if math.isfinite(value) else None for value in own]
 
     def _extend_curves(self, epoch: int, returns: Tensor, predicted: Sequence[float | None] = ()) -> None:
         for at, (run, row) in enumerate(zip(self.runs, returns, strict=True)):

@@ -19,12 +19,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__all__ = ["IntegratorConformance", "OfferConformance", "PolicyConformance", "WorldModelConformance"]
+__all__ = ["IntegratorConformance", "OfferConformance", "PolicyConformance", "TaskConformance", "WorldModelConformance"]
 
 _HOMES = {
     "IntegratorConformance": "rephase.testing.integrators",
     "OfferConformance": "rephase.testing.offers",
     "PolicyConformance": "rephase.testing.policies",
+    "TaskConformance": "rephase.testing.tasks",
     "WorldModelConformance": "rephase.testing.world_models",
 }
 

@@ -25,6 +25,7 @@ pytest.register_assert_rewrite(
     "rephase.testing.modules",
     "rephase.testing.offers",
     "rephase.testing.policies",
+    "rephase.testing.tasks",
     "rephase.testing.world_models",
 )
 

@@ -11,12 +11,12 @@ from rephase.engine.seeding import stream_seed
 class Countdown:
     """An environment whose observation is its episode's seed and whose reward is seed plus action, for three steps."""
 
-    def __init__(self, task, count):
-        self.task, self.count, self.actions = task, count, []
+    def __init__(self, task, count, steps=3):
+        self.task, self.count, self.steps, self.actions = task, count, steps, []
 
     def reset(self, seeds=None):
         assert len(seeds) == self.count
-        self.seeds, self.left = np.asarray(seeds, np.float32), 3
+        self.seeds, self.left = np.asarray(seeds, np.float32), self.steps
         return self._observation()
 
     def step(self, action):
@@ -71,3 +71,10 @@ def test_actions_go_to_the_environment_of_their_task():
     evaluate(lambda observation: actions, [4, 7, 4], [[1], [2], [3]], environments)
     assert environments[4].actions[0].tolist() == [[0.25, 1.0], [0.75, 0.0]]
     assert environments[7].actions[0].tolist() == [[0.5, -1.0]]
+
+
+def test_a_task_of_shorter_episodes_is_over_before_the_others():
+    environments = {4: Countdown(4, 1, steps=2), 7: Countdown(7, 1, steps=5)}
+    returns = evaluate(lambda observation: torch.ones(2, 1, 2), [4, 7], [[10], [20]], environments)
+    assert returns.tolist() == [[2 * 11], [5 * 21]]
+    assert [len(environments[task].actions) for task in (4, 7)] == [2, 5]

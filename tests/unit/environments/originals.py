@@ -6,7 +6,7 @@ The 11 custom tasks are written here a second time, on dm_control's own physics 
 
 import numpy as np
 
-from rephase.environments import find_task
+from rephase.environments import required_task
 from rephase.environments.domains import open_domain
 
 LINEAR = {"sigmoid": "linear"}
@@ -16,7 +16,7 @@ class Original:
     """One dm_control environment driven as the agent's code drives it."""
 
     def __init__(self, suite, name, seed):
-        self.task = find_task(name)
+        self.task = required_task(name)
         self.environment = _load(suite, self.task, seed)
 
     def reset(self):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rephase.environments import find_task, loading, rendering
+from rephase.environments import loading, rendering, required_task
 from rephase.environments.rendering import film, write_film
 from rephase.errors import CannotRunHere, UsageError
 
@@ -15,9 +15,9 @@ SCRIPT = """
 import sys
 from pathlib import Path
 import numpy as np
-from rephase.environments import find_task, load
+from rephase.environments import required_task, load
 from rephase.errors import CannotRunHere
-task = find_task("reacher-three-easy")
+task = required_task("reacher-three-easy")
 try:
     rendering = load("rendering")
     frames, collected = rendering.film(
@@ -113,14 +113,14 @@ def test_a_missing_writer_is_named(tmp_path, monkeypatch):
 @pytest.mark.parametrize("steps", [0, 501])
 def test_more_steps_than_an_episode_has_are_refused(steps):
     with pytest.raises(UsageError) as error:
-        film(find_task("pendulum-spin"), lambda seen: np.zeros((1, 6), dtype=np.float32), steps=steps)
+        film(required_task("pendulum-spin"), lambda seen: np.zeros((1, 6), dtype=np.float32), steps=steps)
 
     assert str(error.value) == f"pendulum-spin: {steps} steps; expected 1 to 500"
 
 
 def test_a_machine_that_cannot_draw_says_so_and_what_to_install(without_graphics):
     with pytest.raises(CannotRunHere) as error:
-        film(find_task("pendulum-spin"), lambda seen: np.zeros((1, 6), dtype=np.float32))
+        film(required_task("pendulum-spin"), lambda seen: np.zeros((1, 6), dtype=np.float32))
 
     assert str(error.value) == (
         "nothing here can draw without a screen (egl: ImportError: no driver; osmesa: ImportError: no driver);"
@@ -132,7 +132,7 @@ def test_only_the_backend_that_is_asked_for_is_tried(without_graphics, monkeypat
     monkeypatch.setenv("MUJOCO_GL", "OSMesa")
 
     with pytest.raises(CannotRunHere, match=r"\(osmesa: ImportError: no driver\)"):
-        film(find_task("pendulum-spin"), lambda seen: np.zeros((1, 6), dtype=np.float32))
+        film(required_task("pendulum-spin"), lambda seen: np.zeros((1, 6), dtype=np.float32))
     assert without_graphics == ["osmesa"]
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rephase.environments import TASKS, find_task, stepping
+from rephase.environments import TASKS, required_task, stepping
 from rephase.environments.domains import open_domain
 from rephase.environments.environment import TaskEnvironment
 from rephase.environments.stepping import BatchPhysics, LoopPhysics, open_physics
@@ -10,7 +10,7 @@ one_of_each_domain = list({task.domain: task.name for task in TASKS}.values())
 
 
 def environment_on(kind, name, count, **options):
-    task = find_task(name)
+    task = required_task(name)
     return TaskEnvironment(task, count, physics=kind(open_domain(task).model(task), count, **options))
 
 
@@ -41,7 +41,7 @@ def test_the_number_of_threads_changes_nothing(random_actions):
 
 
 def test_without_the_batch_the_loop_is_opened(monkeypatch):
-    task = find_task("pendulum-spin")
+    task = required_task("pendulum-spin")
     monkeypatch.setattr(stepping, "batch_available", lambda: False)
 
     physics = open_physics(open_domain(task).model(task), 2, threads=4)
@@ -51,7 +51,7 @@ def test_without_the_batch_the_loop_is_opened(monkeypatch):
 
 
 def test_an_episode_alone_in_the_loop_can_be_brought_up_to_date():
-    task = find_task("pendulum-spin")
+    task = required_task("pendulum-spin")
     physics = LoopPhysics(open_domain(task).model(task), 2)
     heights = physics.view("xipos")
     physics.reset()

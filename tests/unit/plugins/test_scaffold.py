@@ -13,12 +13,12 @@ import pytest
 from rephase.cli.main import main
 from rephase.errors import UsageError
 from rephase.plugins import Kind
-from rephase.plugins.scaffold import write_plugin
+from rephase.plugins.scaffold import KINDS, write_plugin
 
 TEMPLATE = Path(__file__).parents[3] / "plugins" / "_template"
 
 
-@pytest.mark.parametrize("kind", list(Kind), ids=str)
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_files_are_whole(tmp_path, kind):
     written = write_plugin("two-words", kind, tmp_path)
     names = [path.relative_to(tmp_path).as_posix() for path in written]
@@ -53,6 +53,18 @@ def test_what_it_offers_is_listed_without_torch(tmp_path, kind):
     kind_word, name, loader = done.stdout.split()
     assert (kind_word, name) == (str(kind), "mine")
     assert loader.startswith("rephase_mine.mine:")
+
+
+def test_a_task_is_listed_without_torch_or_a_simulator(tmp_path):
+    write_plugin("mine", "task", tmp_path)
+    code = (
+        "import sys; sys.path.insert(0, 'rephase-mine/src')\n"
+        "sys.modules.update(dict.fromkeys(('torch', 'mujoco', 'dm_control', 'gymnasium')))\n"
+        "from rephase_mine.offers import rephase_tasks\n"
+        "[task] = rephase_tasks(); print(task.name, task.index, task.loader)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["mine", "30", "rephase_mine.mine:build"]
 
 
 def test_a_name_that_is_none_and_a_folder_that_is_there_are_refused(tmp_path):

@@ -10,6 +10,7 @@ from fetching_phases import COMMIT, hub_input, phase
 from rephase.cli.main import main
 from rephase.engine.checkpoints import read_tensors
 from rephase.engine.cohort import Member
+from rephase.environments import TaskSet, find_task
 from rephase.errors import DatasetError, InputMismatch, UsageError
 from rephase.manifest import Phase
 from rephase.manifest.algorithm import Variant
@@ -41,7 +42,7 @@ def test_start_states_are_what_training_reads(chunk: Path, tmp_path: Path) -> No
     wanted = {"count": 300, "horizon": 16, "seed": 1, "sampling": "corrected"}
     made = write_start_states(store, tmp_path / "starts.safetensors", [], **wanted)  # type: ignore[arg-type]
     assert (made.tasks, made.count) == (("walker-stand", "cheetah-run"), 300)
-    starts = load_start_states(made.path, made.digest, ["walker-stand", "cheetah-run"])
+    starts = load_start_states(made.path, made.digest, TaskSet((find_task("walker-stand"), find_task("cheetah-run"))))
     labels = starts["walker-stand"][:, 0]
     assert set((labels // 1000).tolist()) == {0.0, 3.0}
     assert set((starts["cheetah-run"][:, 0] // 1000).tolist()) == {1.0}
