@@ -158,13 +158,13 @@ class Bench:
         for variant in VARIANTS:
             part = self.part(*variant)
             cohorts[variant] = Cohort(
-                self.model,
-                lambda part=part: build_policy(part, self.model.latent_size(), SPACES.action),
-                algorithm,
-                [Member(find_task(task).index, SEED)],
-                {find_task(name).index: rows for name, rows in self.starts.items()},
-                SPACES,
-                part.stackable,
+                world_model=self.model,
+                build_policy=lambda part=part: build_policy(part, self.model.latent_size(), SPACES.action),
+                algorithm=algorithm,
+                members=[Member(find_task(task).index, SEED)],
+                experience={find_task(name).index: rows for name, rows in self.starts.items()},
+                spaces=SPACES,
+                stackable=part.stackable,
             )
         seconds = {variant: [] for variant in VARIANTS}
         for turn in range(epochs + 1):

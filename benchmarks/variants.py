@@ -118,13 +118,13 @@ def learner(algorithm, world_model=None):
     critics = CriticEnsembles(1, 32, algorithm.critic_units, algorithm.critics)
     critics.initialise([torch.Generator().manual_seed(3)])
     return Learner(
-        StackedPart([model]) if trains else SharedPart(model, 1),
-        StackedPart([policy]),
-        critics,
-        model.reward_bins(),
-        algorithm,
-        action_masks(SPACES),
-        model.task_parameters(),
+        world_model=StackedPart([model]) if trains else SharedPart(model, 1),
+        policy=StackedPart([policy]),
+        critics=critics,
+        bins=model.reward_bins(),
+        algorithm=algorithm,
+        action_masks=action_masks(SPACES),
+        task_parameters=model.task_parameters(),
     )
 
 
@@ -142,7 +142,9 @@ def batch(world):
     observation, action, reward, task = world.slices()
     noise = torch.randn(HORIZON, 1, BATCH, 6, generator=world.generator)
     one = lambda x: x.unsqueeze(1)  # noqa: E731
-    return Batch(one(observation), task.unsqueeze(0), noise, one(action), one(reward))
+    return Batch(
+        observation=one(observation), task=task.unsqueeze(0), noise=noise, action=one(action), reward=one(reward)
+    )
 
 
 def targets_and_bootstrap():

@@ -111,13 +111,13 @@ class Problem:
         """All runs as one stacked program."""
         model = self.world_model()
         return Learner(
-            SharedPart(model, self.runs),
-            StackedPart([self.policy(run) for run in range(self.runs)]),
-            self.critics(list(range(self.runs))),
-            model.reward_bins(),
-            self.size.algorithm,
-            action_masks(SPACES).to(self.device),
-            model.task_parameters(),
+            world_model=SharedPart(model, self.runs),
+            policy=StackedPart([self.policy(run) for run in range(self.runs)]),
+            critics=self.critics(list(range(self.runs))),
+            bins=model.reward_bins(),
+            algorithm=self.size.algorithm,
+            action_masks=action_masks(SPACES).to(self.device),
+            task_parameters=model.task_parameters(),
         )
 
     def batch(self) -> Batch:
@@ -127,4 +127,4 @@ class Problem:
         task = (torch.arange(self.runs) % SPACES.tasks).unsqueeze(1).expand(-1, rows)
         observation = torch.randn(self.runs, rows, SPACES.observation, generator=draws)
         noise = torch.randn(algorithm.horizon, self.runs, rows, SPACES.action, generator=draws)
-        return Batch(observation.to(self.device), task.to(self.device), noise.to(self.device))
+        return Batch(observation=observation.to(self.device), task=task.to(self.device), noise=noise.to(self.device))

@@ -103,7 +103,9 @@ class Stepless:
         return 1
 
 
-INTEGRATOR_OFFER = Offer(Kind.INTEGRATOR, "euler", "summary", EulerConfig, "rephase_euler.euler:build")
+INTEGRATOR_OFFER = Offer(
+    kind=Kind.INTEGRATOR, name="euler", summary="summary", config=EulerConfig, loader="rephase_euler.euler:build"
+)
 
 
 @pytest.mark.parametrize(

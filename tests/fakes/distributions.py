@@ -19,7 +19,7 @@ class Config:
 
 @hookimpl
 def {hook}():
-    return [Offer(Kind.{kind}, "{name}", "a fake", Config, "{module}:build")]
+    return [Offer(kind=Kind.{kind}, name="{name}", summary="a fake", config=Config, loader="{module}:build")]
 """
 
 

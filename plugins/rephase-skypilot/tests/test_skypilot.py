@@ -31,7 +31,9 @@ def job(**changes: object) -> Job:
         "name": "rephase-phase3-logged-baseline",
         "title": "phase3 at the logged scale, array baseline; by rephase submit",
         "tasks": (Task(0, "baseline/reacher-easy/seed-42"), Task(4, "baseline/walker-stand/seed-123")),
-        "request": JobRequest("ice-gpu", "H100", 1, 16, "450GB", "16h", "coc"),
+        "request": JobRequest(
+            partition="ice-gpu", gpu="H100", gpus=1, cpus=16, memory="450GB", time="16h", account="coc"
+        ),
         "container": Container(
             f"registry.example/rephase@{DIGEST}",
             DIGEST,
@@ -179,7 +181,11 @@ def test_reads_the_queue_and_guesses_nothing() -> None:
     [
         ({}, SkyOptions(), "names no place for runs; give --option volume=NAME on Kubernetes"),
         ({}, SkyOptions(volume="a", bucket="s3://b"), "names two places for runs"),
-        ({"request": JobRequest("", "any", 1, 1, "4GB", "1h", "")}, VOLUME, "SkyPilot needs the GPU's type"),
+        (
+            {"request": JobRequest(partition="", gpu="any", gpus=1, cpus=1, memory="4GB", time="1h", account="")},
+            VOLUME,
+            "SkyPilot needs the GPU's type",
+        ),
         ({"throttle": 2}, VOLUME, "SkyPilot has no limit of runs at once; leave it out, and use --limit"),
         ({"tasks": ()}, VOLUME, "SkyPilot starts nothing after others"),
     ],

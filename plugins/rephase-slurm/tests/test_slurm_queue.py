@@ -81,7 +81,7 @@ def test_reads_the_accounting() -> None:
     assert "4011713_8" not in states
 
 
-REQUEST = JobRequest("gpu", "", 1, 1, "4GB", "1h", "")
+REQUEST = JobRequest(partition="gpu", gpu="", gpus=1, cpus=1, memory="4GB", time="1h", account="")
 
 
 def job(*indices: int) -> Job:

@@ -16,7 +16,7 @@ from rephase.protocols import Bind, Container, Job, JobRequest, Task
 
 GOLDEN = Path(__file__).parent / "golden"
 DIGEST = "sha256:" + "ab" * 32
-LOGGED = JobRequest("ice-gpu", "H100", 1, 16, "450GB", "16h", "coc")
+LOGGED = JobRequest(partition="ice-gpu", gpu="H100", gpus=1, cpus=16, memory="450GB", time="16h", account="coc")
 RUNS = [
     f"baseline/{task}/seed-{seed}"
     for task in ("reacher-easy", "walker-stand", "cheetah-run")
@@ -46,7 +46,7 @@ def check(**changes: object) -> Job:
     values = {
         "name": "rephase-phase3-logged-check",
         "title": "check of phase3 at scale logged after all of its runs have ended",
-        "request": JobRequest("ice-cpu", "", 1, 1, "4GB", "30m", "coc"),
+        "request": JobRequest(partition="ice-cpu", gpu="", gpus=1, cpus=1, memory="4GB", time="30m", account="coc"),
         "container": container(),
         "arguments": ("check", "phase3", "--scale", "logged"),
         "log_folder": Path("/scratch/runs/logs"),
@@ -84,14 +84,16 @@ def test_writes_indices_as_the_queue_reads_them(indices, throttle, spec) -> None
 
 
 def test_a_job_without_gpu_asks_for_none() -> None:
-    request = JobRequest("ice-cpu", "", 1, 2, "4GB", "10m", "")
+    request = JobRequest(partition="ice-cpu", gpu="", gpus=1, cpus=2, memory="4GB", time="10m", account="")
     text = script_of(array(request=request))
     assert "--gres" not in text
     assert "--account" not in text
 
 
 def test_a_short_job_is_warned_at_half_of_its_time() -> None:
-    text = script_of(array(request=JobRequest("ice-cpu", "", 1, 2, "4GB", "4m", "")))
+    text = script_of(
+        array(request=JobRequest(partition="ice-cpu", gpu="", gpus=1, cpus=2, memory="4GB", time="4m", account=""))
+    )
     assert "#SBATCH --signal=B:USR1@120\n" in text
 
 
@@ -104,15 +106,15 @@ def test_no_name_can_break_out_of_the_script(value: str) -> None:
         array(name=value)
     if value:
         with pytest.raises(UsageError):
-            JobRequest(value, "H100", 1, 16, "450GB", "16h", "coc")
+            JobRequest(partition=value, gpu="H100", gpus=1, cpus=16, memory="450GB", time="16h", account="coc")
         with pytest.raises(UsageError):
-            JobRequest("ice-gpu", value, 1, 16, "450GB", "16h", "coc")
+            JobRequest(partition="ice-gpu", gpu=value, gpus=1, cpus=16, memory="450GB", time="16h", account="coc")
         with pytest.raises(UsageError):
-            JobRequest("ice-gpu", "H100", 1, 16, "450GB", "16h", value)
+            JobRequest(partition="ice-gpu", gpu="H100", gpus=1, cpus=16, memory="450GB", time="16h", account=value)
     with pytest.raises(UsageError):
-        JobRequest("ice-gpu", "H100", 1, 16, value, "16h", "coc")
+        JobRequest(partition="ice-gpu", gpu="H100", gpus=1, cpus=16, memory=value, time="16h", account="coc")
     with pytest.raises(UsageError):
-        JobRequest("ice-gpu", "H100", 1, 16, "450GB", value, "coc")
+        JobRequest(partition="ice-gpu", gpu="H100", gpus=1, cpus=16, memory="450GB", time=value, account="coc")
 
 
 @pytest.mark.parametrize("value", ["a\nb", "$(id)", "a;b", "`id`", "a'b", ""])
@@ -228,7 +230,11 @@ def test_refuses_a_throttle_of_nothing_and_a_job_without_partition() -> None:
     with pytest.raises(UsageError, match="--throttle: 0 is not a number of tasks from 1 to 10000"):
         array(throttle=0)
     with pytest.raises(UsageError, match="names no partition; give --partition"):
-        script_of(array(request=JobRequest("", "H100", 1, 16, "450GB", "16h", "coc")))
+        script_of(
+            array(
+                request=JobRequest(partition="", gpu="H100", gpus=1, cpus=16, memory="450GB", time="16h", account="coc")
+            )
+        )
 
 
 @pytest.mark.parametrize(
@@ -241,12 +247,21 @@ def test_refuses_a_throttle_of_nothing_and_a_job_without_partition() -> None:
     ],
 )
 def test_asks_for_gpus_the_way_a_site_wants(gpu: str, way: str, line: str) -> None:
-    text = script_of(array(request=JobRequest("ice", gpu, 2, 1, "4GB", "1h", "")), gpus_as=way)
+    text = script_of(
+        array(request=JobRequest(partition="ice", gpu=gpu, gpus=2, cpus=1, memory="4GB", time="1h", account="")),
+        gpus_as=way,
+    )
     assert [one for one in text.splitlines() if "gres" in one or "--gpus" in one] == [f"#SBATCH {line}"]
 
 
 def test_a_list_of_partitions_is_one_line() -> None:
-    text = script_of(array(request=JobRequest("ice-gpu,coc-gpu", "H100", 1, 1, "4GB", "1h", "")))
+    text = script_of(
+        array(
+            request=JobRequest(
+                partition="ice-gpu,coc-gpu", gpu="H100", gpus=1, cpus=1, memory="4GB", time="1h", account=""
+            )
+        )
+    )
     assert "#SBATCH --partition=ice-gpu,coc-gpu\n" in text
 
 

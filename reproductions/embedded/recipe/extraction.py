@@ -67,12 +67,12 @@ def begin(
     """
     config = GaussianPolicyConfig(units=policy_units)
     return Cohort(
-        model,
-        lambda: GaussianPolicy(config, model.latent_size(), SPACES.action),
-        algorithm,
-        members,
-        starts,
-        SPACES,
+        world_model=model,
+        build_policy=lambda: GaussianPolicy(config, model.latent_size(), SPACES.action),
+        algorithm=algorithm,
+        members=members,
+        experience=starts,
+        spaces=SPACES,
     )
 
 

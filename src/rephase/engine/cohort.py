@@ -76,6 +76,7 @@ class Cohort:
 
     def __init__(
         self,
+        *,
         world_model: WorldModel | Sequence[WorldModel],
         build_policy: Callable[[], Policy],
         algorithm: Algorithm,
@@ -109,23 +110,25 @@ class Cohort:
             StackedPart(modules, model_stackable) if algorithm.finetune_world_model else SharedPart(modules[0], runs)
         )
         self._learner = Learner(
-            self._world_model,
-            stacked,
-            critics.to(self.device),
-            bins,
-            algorithm,
-            action_masks(spaces).to(self.device),
-            model.task_parameters(),
+            world_model=self._world_model,
+            policy=stacked,
+            critics=critics.to(self.device),
+            bins=bins,
+            algorithm=algorithm,
+            action_masks=action_masks(spaces).to(self.device),
+            task_parameters=model.task_parameters(),
         )
         self._draws = RandomInputs(
-            [member.seed for member in members],
-            [experience[member.task] for member in members] if isinstance(experience, Mapping) else experience,
-            algorithm.batch_size,
-            algorithm.horizon,
-            policies[0].noise_shape(algorithm.batch_size),
-            model.transition_noise_shape(algorithm.batch_size * algorithm.model_updates),
-            algorithm.model_updates,
-            algorithm.finetune_world_model,
+            seeds=[member.seed for member in members],
+            experience=[experience[member.task] for member in members]
+            if isinstance(experience, Mapping)
+            else experience,
+            size=algorithm.batch_size,
+            horizon=algorithm.horizon,
+            noise_shape=policies[0].noise_shape(algorithm.batch_size),
+            model_noise_shape=model.transition_noise_shape(algorithm.batch_size * algorithm.model_updates),
+            model_updates=algorithm.model_updates,
+            trains_model=algorithm.finetune_world_model,
         )
         self._tasks = torch.tensor([member.task for member in members], device=self.device)
         self._actors = Actors(self._world_model, stacked, self._tasks)
@@ -218,13 +221,15 @@ class Cohort:
             return model.call("next", latent, action, task), reward
 
         return Planner(
-            Imagined(step, lambda latent, noise: policy.call("act", latent, noise).tanh(), learner.critics.value),
-            encode,
-            self._policy_noise_shape,
-            self._action_size,
-            planning,
-            self.algorithm.gamma,
-            [stream(member.seed, "planning") for member in self.members],
+            imagined=Imagined(
+                step, lambda latent, noise: policy.call("act", latent, noise).tanh(), learner.critics.value
+            ),
+            encode=encode,
+            noise_shape=self._policy_noise_shape,
+            action_size=self._action_size,
+            planning=planning,
+            gamma=self.algorithm.gamma,
+            generators=[stream(member.seed, "planning") for member in self.members],
         )
 
     def predicted_return(self, observation: Tensor, steps: int) -> Tensor:

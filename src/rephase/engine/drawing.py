@@ -46,6 +46,7 @@ class RandomInputs:
 
     def __init__(
         self,
+        *,
         seeds: Sequence[int],
         experience: Sequence[Tensor | SliceSource],
         size: int,

@@ -23,7 +23,7 @@ from rephase.protocols import Spaces, WorldModel
 __all__ = ["Batch", "Learner", "Update", "action_masks", "clip_by_run"]
 
 
-@frozen(eq=False)
+@frozen(eq=False, kw_only=True)
 class Batch:
     """What one update of R runs learns from, every random draw included.
 
@@ -75,6 +75,7 @@ class Learner:
 
     def __init__(
         self,
+        *,
         world_model: SharedPart | StackedPart,
         policy: StackedPart,
         critics: CriticEnsembles,
@@ -284,7 +285,9 @@ def _parts(batch: Batch, count: int) -> list[Batch]:
     noises = [None] * count if batch.model_noise is None else torch.split(batch.model_noise, size, 2)
     slices = (torch.split(part, size, 2) for part in (batch.observation, batch.action, batch.reward))
     return [
-        Batch(observation, batch.task, batch.noise, action, reward, noise)
+        Batch(
+            observation=observation, task=batch.task, noise=batch.noise, action=action, reward=reward, model_noise=noise
+        )
         for observation, action, reward, noise in zip(*slices, noises, strict=True)
     ]
 

@@ -102,6 +102,7 @@ class Planner:
 
     def __init__(
         self,
+        *,
         imagined: Imagined,
         encode: Callable[[Tensor], Tensor],
         noise_shape: Callable[[int], tuple[int, ...]],

@@ -39,7 +39,7 @@ _FORCES = ("qacc_warmstart", "sensordata")
 Arrays = Mapping[str, NDArray[Any]]
 
 
-@frozen
+@frozen(kw_only=True)
 class Recomputed:
     """One recomputed quantity.
 
@@ -134,7 +134,13 @@ def _start(environment: TaskEnvironment, shown: NDArray[np.float32], arrays: Arr
         (key, values, ...) for key, values in fixed.items()
     ]
     return [
-        Recomputed(key if prefix else f"reset/{key}", key, np.array(values), *_tolerance(key, _CLOSE), rows=rows)
+        Recomputed(
+            quantity=key if prefix else f"reset/{key}",
+            key=key,
+            values=np.array(values),
+            **_tolerance(key, _CLOSE),
+            rows=rows,
+        )
         for key, values, rows in found
     ]
 
@@ -154,15 +160,17 @@ def _trajectory(task: Task, arrays: Arrays, reward_tolerance: float) -> list[Rec
         for key, values in _seen(environment, observation).items():
             seen[key].append(values)
     found = [
-        Recomputed(f"trajectory/{key}", key, np.concatenate(rows), *_tolerance(key, _OBSERVATION))
+        Recomputed(quantity=f"trajectory/{key}", key=key, values=np.concatenate(rows), **_tolerance(key, _OBSERVATION))
         for key, rows in seen.items()
     ]
     reward_sub = np.array(rewards).reshape(-1, ACTION_REPEAT)
     return [
         *found,
-        Recomputed("trajectory/reward_sub", "reward_sub", reward_sub, reward_tolerance),
-        Recomputed("trajectory/reward", "reward", reward_sub.sum(axis=1), reward_tolerance),
-        Recomputed("trajectory/done", "done", np.array(done, dtype=bool), _EXACT),
+        Recomputed(quantity="trajectory/reward_sub", key="reward_sub", values=reward_sub, tolerance=reward_tolerance),
+        Recomputed(
+            quantity="trajectory/reward", key="reward", values=reward_sub.sum(axis=1), tolerance=reward_tolerance
+        ),
+        Recomputed(quantity="trajectory/done", key="done", values=np.array(done, dtype=bool), tolerance=_EXACT),
     ]
 
 
@@ -174,10 +182,10 @@ def _steps(task: Task, arrays: Arrays, reward_tolerance: float) -> list[Recomput
     after = {key: values for key, values in _seen(environment, observation).items() if key != "sensordata"}
     return [
         *(
-            Recomputed(f"steps/{key}", key, values, *_tolerance(key, _CLOSE), rows=slice(1, None))
+            Recomputed(quantity=f"steps/{key}", key=key, values=values, **_tolerance(key, _CLOSE), rows=slice(1, None))
             for key, values in after.items()
         ),
-        Recomputed("steps/reward", "reward", reward, reward_tolerance),
+        Recomputed(quantity="steps/reward", key="reward", values=reward, tolerance=reward_tolerance),
     ]
 
 
@@ -195,9 +203,13 @@ def _probes(task: Task, arrays: Arrays, reward_tolerance: float) -> list[Recompu
         "probe_qpos_next": environment.domain.qpos,
         "probe_qvel_next": environment.domain.qvel,
     }
-    found = [Recomputed(key, key, values, *_tolerance(key, _CLOSE)) for key, values in computed.items()]
+    found = [
+        Recomputed(quantity=key, key=key, values=values, **_tolerance(key, _CLOSE)) for key, values in computed.items()
+    ]
     rewards = {"probe_reward": reward, "probe_reward_sub": environment.control_rewards}
-    return found + [Recomputed(key, key, values, reward_tolerance) for key, values in rewards.items()]
+    return found + [
+        Recomputed(quantity=key, key=key, values=values, tolerance=reward_tolerance) for key, values in rewards.items()
+    ]
 
 
 def _place(environment: TaskEnvironment, arrays: Arrays, rows: slice) -> None:
@@ -229,10 +241,8 @@ def _padded(actions: NDArray[np.float32]) -> NDArray[np.float32]:
     return padded
 
 
-def _tolerance(key: str, otherwise: float) -> tuple[float, bool]:
-    """Return a key's tolerance and whether it is relative; float32 observations are never held to 1e-9."""
+def _tolerance(key: str, otherwise: float) -> dict[str, Any]:
+    """A key's tolerance and whether it is relative, as `Found` takes them; float32 is never held to 1e-9."""
     if key.endswith(_FORCES):
-        return _DERIVED, True
-    if key.endswith(("obs", "obs0")):
-        return _OBSERVATION, False
-    return otherwise, False
+        return {"tolerance": _DERIVED, "relative": True}
+    return {"tolerance": _OBSERVATION if key.endswith(("obs", "obs0")) else otherwise}

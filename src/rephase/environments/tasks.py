@@ -19,7 +19,7 @@ EPISODE_STEPS = 500
 """Agent steps in an episode of every task; no episode ends earlier."""
 
 
-@frozen
+@frozen(kw_only=True)
 class Task:
     """One task of the suite.
 

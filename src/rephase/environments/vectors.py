@@ -66,7 +66,10 @@ def check_file(path: Path, meta: Mapping[str, Any]) -> list[Check]:
     found = replay(task, arrays, int(stated.get("seed", meta["seed"])))
     checks = [_compare(path.name, one, arrays[one.key]) for one in found]
     missed = sorted(set(arrays) - set(INPUTS) - {one.key for one in found})
-    checks += [Check(path.name, key, float("inf"), float("inf"), 0.0, False) for key in missed]
+    checks += [
+        Check(file=path.name, quantity=key, max_abs=float("inf"), max_rel=float("inf"), tolerance=0.0, ok=False)
+        for key in missed
+    ]
     return [*checks, _compare_facts(task, stated)]
 
 
@@ -74,19 +77,35 @@ def _compare(file: str, found: Recomputed, stored: NDArray[Any]) -> Check:
     expected = stored[found.rows].astype(np.float64)
     computed = found.values.astype(np.float64)
     if computed.shape != expected.shape:
-        return Check(file, found.quantity, float("inf"), float("inf"), found.tolerance, False)
+        return Check(
+            file=file,
+            quantity=found.quantity,
+            max_abs=float("inf"),
+            max_rel=float("inf"),
+            tolerance=found.tolerance,
+            ok=False,
+        )
     max_abs = float(np.abs(computed - expected).max(initial=0.0))
     largest = float(np.abs(expected).max(initial=0.0))
     max_rel = max_abs / largest if largest > 0 else max_abs
     held = max_rel if found.relative else max_abs
-    return Check(file, found.quantity, max_abs, max_rel, found.tolerance, bool(held <= found.tolerance))
+    return Check(
+        file=file,
+        quantity=found.quantity,
+        max_abs=max_abs,
+        max_rel=max_rel,
+        tolerance=found.tolerance,
+        ok=bool(held <= found.tolerance),
+    )
 
 
 def _compare_facts(task: Task, stated: Mapping[str, Any]) -> Check:
     """Compare what ``meta.json`` says of a task with the model we compile: the differences are counted."""
     own = facts(task)
     wrong = sum(stated[key] != value for key, value in own.items() if key in stated)
-    return Check(META, task.name, float(wrong), float(wrong), 0.0, wrong == 0)
+    return Check(
+        file=META, quantity=task.name, max_abs=float(wrong), max_rel=float(wrong), tolerance=0.0, ok=wrong == 0
+    )
 
 
 def _read_meta(path: Path) -> Mapping[str, Any]:

@@ -129,7 +129,7 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     return tuple(adjusted)
 
 
-@frozen
+@frozen(kw_only=True)
 class Welch:
     """A difference of two means with its uncertainty.
 
@@ -179,6 +179,13 @@ def paired(differences: Sequence[float]) -> Welch | None:
 def _compare(difference: float, error: float, degrees: float) -> Welch:
     t = t_value(difference, error)
     if error == 0:
-        return Welch(difference, t, degrees, math.nan, difference, difference)
+        return Welch(difference=difference, t=t, degrees=degrees, p=math.nan, low=difference, high=difference)
     half = error * two_sided_quantile(0.05, degrees)
-    return Welch(difference, t, degrees, two_sided_p(t, degrees), difference - half, difference + half)
+    return Welch(
+        difference=difference,
+        t=t,
+        degrees=degrees,
+        p=two_sided_p(t, degrees),
+        low=difference - half,
+        high=difference + half,
+    )

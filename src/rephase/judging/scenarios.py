@@ -25,7 +25,7 @@ EXTENDED = 6
 """Reproduced seeds a cell after the declared extension."""
 
 
-@frozen
+@frozen(kw_only=True)
 class Scenario:
     """One way the world may be. What is per cell is broadcast to (configs, tasks).
 
@@ -72,43 +72,46 @@ def _in_cell(config: int, task: int, value: float, others: float) -> tuple[tuple
 
 
 def _collapsed(where: str, config: int, task: int, factor: float = 0.0) -> Scenario:
-    return Scenario(f"one of three runs of {where}", gaussian, collapsed=_in_cell(config, task, factor, 1.0))
+    return Scenario(name=f"one of three runs of {where}", draw=gaussian, collapsed=_in_cell(config, task, factor, 1.0))
 
 
 SCENARIOS = (
-    Scenario("faithful", gaussian),
-    Scenario("faithful, skewed lower tail", skewed),
-    Scenario("faithful, heavy tail on both sides (3% of runs at 60%)", gaussian, tail=0.03),
-    Scenario("faithful, six reproduced seeds", gaussian, seeds=EXTENDED),
-    Scenario("faithful, extended to six seeds where open", gaussian, rule="extended", seeds=EXTENDED),
-    Scenario("one of three runs at 0 in every cell", gaussian, collapsed=0.0),
+    Scenario(name="faithful", draw=gaussian),
+    Scenario(name="faithful, skewed lower tail", draw=skewed),
+    Scenario(name="faithful, heavy tail on both sides (3% of runs at 60%)", draw=gaussian, tail=0.03),
+    Scenario(name="faithful, six reproduced seeds", draw=gaussian, seeds=EXTENDED),
+    Scenario(name="faithful, extended to six seeds where open", draw=gaussian, rule="extended", seeds=EXTENDED),
+    Scenario(name="one of three runs at 0 in every cell", draw=gaussian, collapsed=0.0),
     _collapsed("baseline walker-stand at 0", 0, 1),
     _collapsed("baseline walker-stand at half", 0, 1, 0.5),
     _collapsed("flow walker-stand at 0", 1, 1),
     _collapsed("flow cheetah-run at 0", 1, 2),
-    Scenario("spread x 3", gaussian, spread=3.0),
-    Scenario("baseline walker-stand lower by 3 SD", gaussian, shift=_in_cell(0, 1, -3.0, 0.0)),
-    Scenario("baseline walker-stand 20% lower", gaussian, scale=_in_cell(0, 1, 0.8, 1.0)),
-    Scenario("every outcome x 0.3", gaussian, scale=0.3, spread=0.3),
-    Scenario("reacher-easy by ten episodes of 0 or 1000, faithful", gaussian, episodes=10),
-    Scenario("reacher-easy by fifty such episodes, faithful", gaussian, episodes=50),
+    Scenario(name="spread x 3", draw=gaussian, spread=3.0),
+    Scenario(name="baseline walker-stand lower by 3 SD", draw=gaussian, shift=_in_cell(0, 1, -3.0, 0.0)),
+    Scenario(name="baseline walker-stand 20% lower", draw=gaussian, scale=_in_cell(0, 1, 0.8, 1.0)),
+    Scenario(name="every outcome x 0.3", draw=gaussian, scale=0.3, spread=0.3),
+    Scenario(name="reacher-easy by ten episodes of 0 or 1000, faithful", draw=gaussian, episodes=10),
+    Scenario(name="reacher-easy by fifty such episodes, faithful", draw=gaussian, episodes=50),
     Scenario(
-        "reacher-easy by ten such episodes, baseline 40% lower", gaussian, episodes=10, scale=_in_cell(0, 0, 0.6, 1.0)
+        name="reacher-easy by ten such episodes, baseline 40% lower",
+        draw=gaussian,
+        episodes=10,
+        scale=_in_cell(0, 0, 0.6, 1.0),
     ),
     Scenario(
-        "reacher-easy by fifty such episodes, baseline 40% lower",
-        gaussian,
+        name="reacher-easy by fifty such episodes, baseline 40% lower",
+        draw=gaussian,
         episodes=50,
         scale=_in_cell(0, 0, 0.6, 1.0),
     ),
-    Scenario("avoided rule: every mean within 2 recorded SD; faithful", gaussian, rule="mean within 2 SD"),
-    Scenario("avoided rule: every run within 20% of its seed's; faithful", gaussian, rule="each within 20%"),
+    Scenario(name="avoided rule: every mean within 2 recorded SD; faithful", draw=gaussian, rule="mean within 2 SD"),
+    Scenario(name="avoided rule: every run within 20% of its seed's; faithful", draw=gaussian, rule="each within 20%"),
 )
 """Every scenario of the published table, in its order; the truth's first config is the baseline, its tasks are
 reacher-easy, walker-stand and cheetah-run."""
 
 POWER = tuple(
-    Scenario(f"{shift} SD, {seeds} seeds", gaussian, shift=_in_cell(1, 1, -float(shift), 0.0), seeds=seeds)
+    Scenario(name=f"{shift} SD, {seeds} seeds", draw=gaussian, shift=_in_cell(1, 1, -float(shift), 0.0), seeds=seeds)
     for seeds in (3, EXTENDED)
     for shift in (0, 1, 2, 3, 4, 6)
 )

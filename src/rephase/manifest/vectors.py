@@ -7,7 +7,7 @@ from attrs import frozen
 __all__ = ["Check"]
 
 
-@frozen
+@frozen(kw_only=True)
 class Check:
     """How far one recomputed quantity is from the one in a reference file.
 

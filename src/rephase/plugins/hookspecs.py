@@ -39,8 +39,8 @@ def rephase_offers() -> Iterable[Offer]:
 
             @hookimpl
             def rephase_offers():
-                return [Offer(Kind.INTEGRATOR, "ralston", "Ralston's second-order method", RalstonConfig,
-                              "my_plugin.ralston:build")]
+                return [Offer(kind=Kind.INTEGRATOR, name="ralston", summary="Ralston's second-order method",
+                              config=RalstonConfig, loader="my_plugin.ralston:build")]
     """
     raise NotImplementedError  # a specification, never called
 

@@ -26,7 +26,7 @@ class Kind(StrEnum):
     WORLD_MODEL = "world-model"
 
 
-@frozen
+@frozen(kw_only=True)
 class Offer:
     """One part a plugin can build.
 
@@ -133,7 +133,7 @@ class ImageKind(StrEnum):
     REFERENCE = "reference"
 
 
-@frozen
+@frozen(kw_only=True)
 class RunnerOffer:
     """One engine that jobs can be handed to.
 

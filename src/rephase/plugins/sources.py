@@ -59,7 +59,7 @@ class Leftover:
         return f"{self.place}: {self.problem}; {self.remedy}"
 
 
-@frozen
+@frozen(kw_only=True)
 class _Copy:
     """One distribution's metadata on the path, whole: where, of which version, with which entry points."""
 
@@ -143,7 +143,14 @@ def _read(distribution: Distribution, place: str) -> _Copy | Leftover | None:
         version = Version(written)
     except InvalidVersion:
         return Leftover(place, f"{written!r} is no version", "remove this folder or install it again")
-    return _Copy(normalised(name), version, written, place, str(distribution.locate_file("")), entry_points)
+    return _Copy(
+        name=normalised(name),
+        version=version,
+        written=written,
+        place=place,
+        home=str(distribution.locate_file("")),
+        entry_points=entry_points,
+    )
 
 
 def _place(distribution: Distribution) -> str:

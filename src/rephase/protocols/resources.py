@@ -31,7 +31,7 @@ _PATTERNS = {
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
 
-@frozen
+@frozen(kw_only=True)
 class JobRequest:
     """What one job asks for.
 

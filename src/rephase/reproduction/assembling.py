@@ -60,15 +60,15 @@ def build_cohort(
         models = load_world_model(composition, phase.path_of(use.world_model), inputs[use.world_model], spaces)
         size = models.latent_size()
     return Cohort(
-        models,
-        lambda: build_policy(composition.policy, size, spaces.action),
-        algorithm,
-        members,
-        experience,
-        spaces,
-        composition.policy.stackable,
-        device,
-        composition.world_model.stackable,
+        world_model=models,
+        build_policy=lambda: build_policy(composition.policy, size, spaces.action),
+        algorithm=algorithm,
+        members=members,
+        experience=experience,
+        spaces=spaces,
+        stackable=composition.policy.stackable,
+        device=device,
+        model_stackable=composition.world_model.stackable,
     )
 
 

@@ -221,14 +221,14 @@ def _cohort(phase: Phase, cell: Mapping[str, Any], device: str) -> Cohort:
         "compiled": _Compiled(),
     }
     return Cohort(
-        model,
-        lambda: build_policy(composition.policy, model.latent_size(), tasks.spaces.action),
-        evolve(phase.algorithm(config), precision=Precision(cell["precision"])),
-        members,
-        starts,
-        tasks.spaces,
-        composition.policy.stackable,
-        device,
+        world_model=model,
+        build_policy=lambda: build_policy(composition.policy, model.latent_size(), tasks.spaces.action),
+        algorithm=evolve(phase.algorithm(config), precision=Precision(cell["precision"])),
+        members=members,
+        experience=starts,
+        spaces=tasks.spaces,
+        stackable=composition.policy.stackable,
+        device=device,
         recorder=recorders[cell["way"]],
     )
 

@@ -30,7 +30,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 _BLOCK = 8 << 20
 
 
-@frozen
+@frozen(kw_only=True)
 class Fetched:
     """One input that is where the manifest wants it and is what was pinned.
 
@@ -102,7 +102,7 @@ def fetch_phase(
     found, failed = [], {}
     for name in sorted(phase.manifest.inputs):
         try:
-            found.append(_Fetch(phase, name, hub, given.get(name), say, offline).run())
+            found.append(_Fetch(phase=phase, name=name, hub=hub, given=given.get(name), say=say, offline=offline).run())
         except (InputMismatch, CannotRunHere) as error:
             failed[name] = error
     # One file that cannot be had must not keep the others from being fetched.
@@ -117,7 +117,7 @@ class _Fetch:
     """Fetching one input."""
 
     def __init__(
-        self, phase: Phase, name: str, hub: Hub, given: Path | None, say: Callable[[str], None], offline: bool
+        self, *, phase: Phase, name: str, hub: Hub, given: Path | None, say: Callable[[str], None], offline: bool
     ) -> None:
         self._phase, self._name, self._hub, self._given = phase, name, hub, given
         self._say, self._offline = say, offline
@@ -265,7 +265,9 @@ class _Fetch:
 
     def _done(self, how: str, digest: str) -> Fetched:
         origin = self._pin.origin if self._pin is not None else ""
-        return Fetched(self._name, self._path, digest, how, self._pinned_now, origin)
+        return Fetched(
+            name=self._name, path=self._path, sha256=digest, how=how, pinned_now=self._pinned_now, origin=origin
+        )
 
 
 def _recognised(phase: Phase, file: Path) -> str:

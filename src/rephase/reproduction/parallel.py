@@ -40,7 +40,7 @@ _LISTEN_SECONDS = 0.2
 _PR_SET_PDEATHSIG = 1
 
 
-@frozen
+@frozen(kw_only=True)
 class _Order:
     """What one process is to do, in values that travel."""
 
@@ -93,13 +93,13 @@ def run_side_by_side(
     skipped = tuple(run for run in runs if store.is_completed(run))
     waiting = [
         _Order(
-            store.phase.file,
-            store.folder.parent,
-            prepared.project,
-            group,
-            prepared.device,
-            threads,
-            prepared.checkpoint_seconds,
+            manifest=store.phase.file,
+            runs_folder=store.folder.parent,
+            project=prepared.project,
+            runs=group,
+            device=prepared.device,
+            threads=threads,
+            checkpoint_seconds=prepared.checkpoint_seconds,
         )
         for group in groups_of(store.phase, [run for run in runs if run not in skipped], prepared.device)
     ]

@@ -223,16 +223,16 @@ def _run_cohort(
     checkpoint = store.cohort_path(together)
     try:
         training = CohortTraining(
-            phase,
-            config,
-            together,
-            prepared.compositions[config],
-            prepared.inputs,
-            checkpoint,
-            prepared.device,
-            stopping,
-            ProgressNotes(store, runs, report),
-            prepared.checkpoint_seconds,
+            phase=phase,
+            config=config,
+            runs=together,
+            composition=prepared.compositions[config],
+            inputs=prepared.inputs,
+            checkpoint=checkpoint,
+            device=prepared.device,
+            stopping=stopping,
+            report=ProgressNotes(store, runs, report),
+            checkpoint_seconds=prepared.checkpoint_seconds,
         )
         if training.resumed:
             say(f"{config}: going on from epoch {training.cohort.epoch} of {epochs}")

@@ -37,7 +37,7 @@ _LISTEN_SECONDS = 0.1
 _BESIDE = "beside/"
 
 
-@frozen
+@frozen(kw_only=True)
 class Progress:
     """How far a cohort is.
 
@@ -62,7 +62,7 @@ class Progress:
     measured_at: int | None = None
 
 
-@frozen(eq=False)
+@frozen(eq=False, kw_only=True)
 class Measured:
     """What one run of a cohort measured.
 
@@ -103,6 +103,7 @@ class CohortTraining:
 
     def __init__(
         self,
+        *,
         phase: Phase,
         config: str,
         runs: Sequence[Run],
@@ -361,7 +362,18 @@ class CohortTraining:
         pace = (time.monotonic() - self._started) / done if done else None
         returns = {run: points[-1].reward for run, points in self._curves.items() if points}
         left = None if pace is None else pace * (epochs - epoch)
-        self._report(Progress(self.config, epoch, epochs, left, returns, note, measured or {}, measured_at))
+        self._report(
+            Progress(
+                config=self.config,
+                epoch=epoch,
+                epochs=epochs,
+                seconds_left=left,
+                returns=returns,
+                note=note,
+                measured=measured or {},
+                measured_at=measured_at,
+            )
+        )
 
 
 def _point_values(point: CurvePoint) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from rephase.protocols.runner import IMAGE_VARIABLE, JOB_VARIABLE
 __all__ = ["Gpu", "Machine", "SlurmJob", "describe_job", "describe_machine", "image_digest", "job_label"]
 
 
-@frozen
+@frozen(kw_only=True)
 class Gpu:
     """One CUDA device as the driver and torch describe it.
 
@@ -42,7 +42,7 @@ class Gpu:
     cuda: str
 
 
-@frozen
+@frozen(kw_only=True)
 class SlurmJob:
     """The SLURM job a process belongs to.
 
@@ -68,7 +68,7 @@ class SlurmJob:
         return f"{self.array_job_id}_{self.array_task_id}" if self.array_job_id else self.job_id
 
 
-@frozen
+@frozen(kw_only=True)
 class Machine:
     """Where a run was made, as plain values.
 

@@ -118,15 +118,22 @@ class ReferenceFile:
         stored = self._arrays[self._results + name]
         missing = float("inf")
         if stored.dtype.kind not in "bifu":
-            return Check(self.name, name, missing, missing, tolerance, False)
+            return Check(file=self.name, quantity=name, max_abs=missing, max_rel=missing, tolerance=tolerance, ok=False)
         expected = stored.astype(np.float64)
         if found is None or found.numel() != expected.size or tuple(found.shape) not in _shapes(expected):
-            return Check(self.name, name, missing, missing, tolerance, False)
+            return Check(file=self.name, quantity=name, max_abs=missing, max_rel=missing, tolerance=tolerance, ok=False)
         difference = np.abs(found.detach().cpu().double().numpy().reshape(expected.shape) - expected)
         max_abs = float(difference.max(initial=0.0))
         largest = float(np.abs(expected).max(initial=0.0))
         max_rel = max_abs / largest if largest > 0 else max_abs
-        return Check(self.name, name, max_abs, max_rel, tolerance, bool(max_rel <= tolerance))
+        return Check(
+            file=self.name,
+            quantity=name,
+            max_abs=max_abs,
+            max_rel=max_rel,
+            tolerance=tolerance,
+            ok=bool(max_rel <= tolerance),
+        )
 
 
 def _read(path: Path) -> dict[str, np.ndarray[Any, Any]]:

@@ -71,13 +71,13 @@ def _learner(file: ReferenceFile, builder: Builder, algorithm: Algorithm) -> tup
     model = builder.world_model()
     part = StackedPart([model]) if algorithm.finetune_world_model else SharedPart(model, 1)
     learner = Learner(
-        part,
-        StackedPart([builder.policy()]),
-        builder.critics(),
-        model.reward_bins(),
-        algorithm,
-        action_masks(file.spaces()).to(file.device),
-        model.task_parameters(),
+        world_model=part,
+        policy=StackedPart([builder.policy()]),
+        critics=builder.critics(),
+        bins=model.reward_bins(),
+        algorithm=algorithm,
+        action_masks=action_masks(file.spaces()).to(file.device),
+        task_parameters=model.task_parameters(),
     )
     return learner, model
 
@@ -95,7 +95,9 @@ def _table(model: Any) -> Tensor:
 def _start(file: ReferenceFile, call: int) -> Batch:
     prefix = f"in/call{call}/"
     observation, task = file.tensor(f"{prefix}obs"), file.tensor(f"{prefix}task")
-    return Batch(observation.unsqueeze(0), task.unsqueeze(0), file.tensor(f"{prefix}eps").unsqueeze(1))
+    return Batch(
+        observation=observation.unsqueeze(0), task=task.unsqueeze(0), noise=file.tensor(f"{prefix}eps").unsqueeze(1)
+    )
 
 
 def _slices(file: ReferenceFile, prefix: str, whole: bool) -> Batch:
@@ -103,12 +105,12 @@ def _slices(file: ReferenceFile, prefix: str, whole: bool) -> Batch:
     observation = file.tensor(f"{prefix}obs").unsqueeze(1)
     tau = file.tensor(f"{prefix}tau").unsqueeze(1) if file.has(f"{prefix}tau") else None
     return Batch(
-        observation if whole else observation[0],
-        file.tensor(f"{prefix}task").unsqueeze(0),
-        file.tensor(f"{prefix}eps").unsqueeze(1),
-        file.tensor(f"{prefix}act").unsqueeze(1),
-        file.tensor(f"{prefix}rew").squeeze(-1).unsqueeze(1),
-        tau,
+        observation=observation if whole else observation[0],
+        task=file.tensor(f"{prefix}task").unsqueeze(0),
+        noise=file.tensor(f"{prefix}eps").unsqueeze(1),
+        action=file.tensor(f"{prefix}act").unsqueeze(1),
+        reward=file.tensor(f"{prefix}rew").squeeze(-1).unsqueeze(1),
+        model_noise=tau,
     )
 
 

@@ -23,7 +23,14 @@ def build(request, build_model, build_policy, spaces, algorithm):
     def build():
         models = [build_model(seed=seed) for seed in range(2)] if own else build_model()
         settings = evolve(algorithm, finetune_world_model=own)
-        return Cohort(models, build_policy, settings, MEMBERS, pools if own else starts, spaces)
+        return Cohort(
+            world_model=models,
+            build_policy=build_policy,
+            algorithm=settings,
+            members=MEMBERS,
+            experience=pools if own else starts,
+            spaces=spaces,
+        )
 
     return build
 

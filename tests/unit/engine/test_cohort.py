@@ -17,7 +17,13 @@ def build_cohort(build_model, build_policy, spaces, algorithm):
 
     def build(members=MEMBERS, algorithm=algorithm, policy="gaussian", stackable=True):
         return Cohort(
-            build_model("mlp"), lambda: build_policy(policy), algorithm, members, starts, spaces, stackable=stackable
+            world_model=build_model("mlp"),
+            build_policy=lambda: build_policy(policy),
+            algorithm=algorithm,
+            members=members,
+            experience=starts,
+            spaces=spaces,
+            stackable=stackable,
         )
 
     return build

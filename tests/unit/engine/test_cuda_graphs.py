@@ -117,12 +117,12 @@ def build_cohort(build_model, build_policy, spaces, algorithm):
         kind = "flow" if flow else "mlp"
         trains = settings.finetune_world_model
         return Cohort(
-            [build_model(kind, seed) for seed in range(3)] if trains else build_model(kind),
-            policy or (lambda: build_policy("flow" if flow else "gaussian")),
-            settings,
-            MEMBERS,
-            pools if trains else starts,
-            spaces,
+            world_model=[build_model(kind, seed) for seed in range(3)] if trains else build_model(kind),
+            build_policy=policy or (lambda: build_policy("flow" if flow else "gaussian")),
+            algorithm=settings,
+            members=MEMBERS,
+            experience=pools if trains else starts,
+            spaces=spaces,
             recorder=recorder,
         )
 
@@ -242,20 +242,27 @@ def test_elsewhere_than_on_a_cpu_an_update_stays_there(
     trains = algorithm.finetune_world_model
     models = [build_model("flow" if flow else "mlp").to("meta") for _ in range(3 if trains else 1)]
     learner = Learner(
-        StackedPart(models) if trains else SharedPart(models[0], 3),
-        StackedPart([build_policy("flow" if flow else "gaussian").to("meta") for _ in range(3)]),
-        CriticEnsembles(3, 8, algorithm.critic_units, algorithm.critics).to("meta"),
-        models[0].reward_bins(),
-        algorithm,
-        action_masks(spaces).to("meta"),
-        models[0].task_parameters(),
+        world_model=StackedPart(models) if trains else SharedPart(models[0], 3),
+        policy=StackedPart([build_policy("flow" if flow else "gaussian").to("meta") for _ in range(3)]),
+        critics=CriticEnsembles(3, 8, algorithm.critic_units, algorithm.critics).to("meta"),
+        bins=models[0].reward_bins(),
+        algorithm=algorithm,
+        action_masks=action_masks(spaces).to("meta"),
+        task_parameters=models[0].task_parameters(),
     )
     with torch.device("meta"):
         task, noise = torch.zeros(3, 4, dtype=torch.long), torch.zeros(3, 3, 4, 3)
-        batch = Batch(torch.zeros(3, 4, 5), task, noise)
+        batch = Batch(observation=torch.zeros(3, 4, 5), task=task, noise=noise)
         if trains:
             tau = torch.zeros(3, 3, 4, 1) if flow else None
-            batch = Batch(torch.zeros(4, 3, 4, 5), task, noise, noise, torch.zeros(3, 3, 4), tau)
+            batch = Batch(
+                observation=torch.zeros(4, 3, 4, 5),
+                task=task,
+                noise=noise,
+                action=noise,
+                reward=torch.zeros(3, 3, 4),
+                model_noise=tau,
+            )
     for _ in range(2):
         with SynchronisationDetector(torch.device("meta")) as detector:
             update = learner.learn(batch)
@@ -299,12 +306,12 @@ def test_a_cuda_graph_is_the_update_as_written(build_model, build_policy, spaces
 
     def build():
         return Cohort(
-            [build_model(kind, seed) for seed in range(3)] if trains else build_model(kind),
-            lambda: build_policy("flow" if flow else "gaussian"),
-            algorithm,
-            MEMBERS,
-            episodes if trains else starts,
-            spaces,
+            world_model=[build_model(kind, seed) for seed in range(3)] if trains else build_model(kind),
+            build_policy=lambda: build_policy("flow" if flow else "gaussian"),
+            algorithm=algorithm,
+            members=MEMBERS,
+            experience=episodes if trains else starts,
+            spaces=spaces,
             device="cuda",
         )
 

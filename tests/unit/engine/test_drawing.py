@@ -16,7 +16,15 @@ def pool(seed: int) -> EpisodePool:
 
 
 def drawn(seeds: list[int], pools: list[EpisodePool], trains_model: bool, times: int = 1) -> list[dict[str, Tensor]]:
-    draws = RandomInputs(seeds, pools, 5, 3, (5, 2), None, trains_model=trains_model)
+    draws = RandomInputs(
+        seeds=seeds,
+        experience=pools,
+        size=5,
+        horizon=3,
+        noise_shape=(5, 2),
+        model_noise_shape=None,
+        trains_model=trains_model,
+    )
     return [draws.draw() for _ in range(times)]
 
 

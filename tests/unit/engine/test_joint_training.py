@@ -61,7 +61,14 @@ def cohort(members, pools, flow=False, variants=None, **settings):
             return FlowPolicy(FlowPolicyConfig(units=(8,)), 16, 3, heun)
         return GaussianPolicy(GaussianPolicyConfig(units=(8,)), 16, 3)
 
-    return Cohort(models, build_policy, algorithm, members, pools, SPACES)
+    return Cohort(
+        world_model=models,
+        build_policy=build_policy,
+        algorithm=algorithm,
+        members=members,
+        experience=pools,
+        spaces=SPACES,
+    )
 
 
 @pytest.mark.parametrize("flow", [False, True], ids=["mlp", "flow"])

@@ -28,13 +28,13 @@ def build_learner(build_model, build_policy, spaces):
         critics.initialise([torch.Generator().manual_seed(seed) for seed in seeds])
         trains = algorithm.finetune_world_model
         return Learner(
-            StackedPart(models, stackable) if trains else SharedPart(models[0], len(seeds)),
-            StackedPart([build_policy(policy, seed, torch.float64) for seed in seeds], stackable),
-            critics,
-            models[0].reward_bins(),
-            algorithm,
-            action_masks(spaces).double(),
-            models[0].task_parameters(),
+            world_model=StackedPart(models, stackable) if trains else SharedPart(models[0], len(seeds)),
+            policy=StackedPart([build_policy(policy, seed, torch.float64) for seed in seeds], stackable),
+            critics=critics,
+            bins=models[0].reward_bins(),
+            algorithm=algorithm,
+            action_masks=action_masks(spaces).double(),
+            task_parameters=models[0].task_parameters(),
         )
 
     return build
@@ -52,12 +52,12 @@ def batch(seeds=(0, 1), number=0, kind="mlp"):
     observation, task, noise, action, reward, tau = zip(*runs, strict=True)
     stack = lambda parts: torch.stack(parts, 1)  # noqa: E731
     return Batch(
-        stack(observation),
-        torch.stack(task),
-        stack(noise),
-        stack(action),
-        stack(reward),
-        stack(tau) if kind == "flow" else None,
+        observation=stack(observation),
+        task=torch.stack(task),
+        noise=stack(noise),
+        action=stack(action),
+        reward=stack(reward),
+        model_noise=stack(tau) if kind == "flow" else None,
     )
 
 

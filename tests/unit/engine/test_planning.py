@@ -148,7 +148,14 @@ def test_a_run_plans_the_same_alone_and_among_others():
         torch.nn.init.normal_(model._reward[-1].weight, generator=stream(7, "reward"))
         algorithm = Algorithm(epochs=2, horizon=2, batch_size=4, critic_units=(8,), variants=Variants.corrected())
         policy = GaussianPolicyConfig(units=(8,))
-        return Cohort(model, lambda: GaussianPolicy(policy, 16, 3), algorithm, members, starts, spaces)
+        return Cohort(
+            world_model=model,
+            build_policy=lambda: GaussianPolicy(policy, 16, 3),
+            algorithm=algorithm,
+            members=members,
+            experience=starts,
+            spaces=spaces,
+        )
 
     def actions(members, observation):
         planner = cohort(members).planner(Planning(samples=24, policy_samples=4, elites=4))

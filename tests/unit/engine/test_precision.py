@@ -75,12 +75,12 @@ def test_bfloat16_trains_close_to_float32(build_model, build_policy, spaces, alg
 
     def build(precision):
         return Cohort(
-            [build_model(kind, seed) for seed in range(2)] if finetune else build_model(kind),
-            lambda: build_policy("flow" if flow else "gaussian"),
-            evolve(algorithm, batch_size=64, precision=precision, finetune_world_model=finetune),
-            MEMBERS,
-            pools if finetune else starts,
-            spaces,
+            world_model=[build_model(kind, seed) for seed in range(2)] if finetune else build_model(kind),
+            build_policy=lambda: build_policy("flow" if flow else "gaussian"),
+            algorithm=evolve(algorithm, batch_size=64, precision=precision, finetune_world_model=finetune),
+            members=MEMBERS,
+            experience=pools if finetune else starts,
+            spaces=spaces,
         )
 
     exact, rounded = build("float32"), build("bfloat16")
@@ -102,7 +102,14 @@ def test_bfloat16_trains_close_to_float32(build_model, build_policy, spaces, alg
 def test_tf32_on_a_cpu_is_float32_to_the_bit(build_model, build_policy, spaces, algorithm):
     starts = {task: torch.ones(2, 5) for task in range(3)}
     cohorts = [
-        Cohort(build_model(), build_policy, evolve(algorithm, precision=precision), MEMBERS, starts, spaces)
+        Cohort(
+            world_model=build_model(),
+            build_policy=build_policy,
+            algorithm=evolve(algorithm, precision=precision),
+            members=MEMBERS,
+            experience=starts,
+            spaces=spaces,
+        )
         for precision in ("float32", "tf32")
     ]
     for cohort in cohorts:

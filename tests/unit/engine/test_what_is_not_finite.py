@@ -21,7 +21,14 @@ def build(build_model, build_policy, spaces, algorithm):
             for name, parameter in model.named_parameters():
                 if nan and name.startswith(nan) and name.endswith("0.bias"):
                     parameter[0] = torch.nan
-        cohort = Cohort(model, lambda: build_policy("gaussian"), algorithm, members, starts, spaces)
+        cohort = Cohort(
+            world_model=model,
+            build_policy=lambda: build_policy("gaussian"),
+            algorithm=algorithm,
+            members=members,
+            experience=starts,
+            spaces=spaces,
+        )
         cohort.advance(1)
         return cohort
 

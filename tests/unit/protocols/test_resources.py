@@ -5,7 +5,7 @@ import pytest
 from rephase.errors import UsageError
 from rephase.protocols.resources import JobRequest, overridden
 
-LOGGED = JobRequest("ice-gpu", "H100", 1, 16, "450GB", "16h", "coc")
+LOGGED = JobRequest(partition="ice-gpu", gpu="H100", gpus=1, cpus=16, memory="450GB", time="16h", account="coc")
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_refuses_other_times(time: str) -> None:
 
 def test_overrides_what_is_given_and_keeps_the_rest() -> None:
     assert overridden(LOGGED, partition="coc-gpu", gpu="L40S", cpus=None) == JobRequest(
-        "coc-gpu", "L40S", 1, 16, "450GB", "16h", "coc"
+        partition="coc-gpu", gpu="L40S", gpus=1, cpus=16, memory="450GB", time="16h", account="coc"
     )
 
 

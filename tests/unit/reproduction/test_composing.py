@@ -177,7 +177,7 @@ class Config:
 
 @hookimpl
 def rephase_offers():
-    return [Offer(Kind.POLICY, "ill", "a fake", Config, "rephase_ill:build")]
+    return [Offer(kind=Kind.POLICY, name="ill", summary="a fake", config=Config, loader="rephase_ill:build")]
 
 def build(config, latent_size, action_size, integrator=None):
     {built}

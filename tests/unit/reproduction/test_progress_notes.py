@@ -21,7 +21,7 @@ def test_a_group_says_how_far_it_is_while_it_trains(store: Store) -> None:
     for run in runs:
         store.write_state(run, RunState(state=State.RUNNING, attempt=2, epochs=9, job="17_0"))
     seen: list[Progress] = []
-    told = Progress("baseline", 4, 9, None, {})
+    told = Progress(config="baseline", epoch=4, epochs=9, seconds_left=None, returns={})
     ProgressNotes(store, runs, seen.append, seconds=0.0)(told)
     assert seen == [told]
     for run in runs:
@@ -34,8 +34,12 @@ def test_notes_now_and_then_and_never_a_run_that_is_not_running(store: Store) ->
     first, second, *_ = store.phase.select(config="baseline")
     store.write_state(first, RunState(state=State.FAILED, epoch=1))
     store.write_state(second, RunState(state=State.RUNNING))
-    ProgressNotes(store, (first, second), lambda progress: None, seconds=0.0)(Progress("baseline", 4, 9, None, {}))
-    ProgressNotes(store, (first, second), lambda progress: None, seconds=1e9)(Progress("baseline", 5, 9, None, {}))
+    ProgressNotes(store, (first, second), lambda progress: None, seconds=0.0)(
+        Progress(config="baseline", epoch=4, epochs=9, seconds_left=None, returns={})
+    )
+    ProgressNotes(store, (first, second), lambda progress: None, seconds=1e9)(
+        Progress(config="baseline", epoch=5, epochs=9, seconds_left=None, returns={})
+    )
     epochs = [state.epoch for run in (first, second) if (state := store.state_of(run)) is not None]
     assert epochs == [1, 4]
 
@@ -48,4 +52,6 @@ def test_a_full_disk_ends_no_training(store: Store, monkeypatch: pytest.MonkeyPa
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(store, "write_state", full)
-    ProgressNotes(store, (run,), lambda progress: None, seconds=0.0)(Progress("baseline", 4, 9, None, {}))
+    ProgressNotes(store, (run,), lambda progress: None, seconds=0.0)(
+        Progress(config="baseline", epoch=4, epochs=9, seconds_left=None, returns={})
+    )

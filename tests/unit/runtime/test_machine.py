@@ -35,9 +35,11 @@ def test_what_goes_into_a_record_names_no_machine() -> None:
 
 def test_names_the_array_task_as_the_queue_does() -> None:
     job = describe_job(ARRAY_TASK)
-    assert job == SlurmJob("4011718", "4011713", "4", "ice-gpu", "node7", 2)
+    assert job == SlurmJob(
+        job_id="4011718", array_job_id="4011713", array_task_id="4", partition="ice-gpu", node="node7", restarts=2
+    )
     assert job.label == "4011713_4"
-    assert SlurmJob("17").label == "17"
+    assert SlurmJob(job_id="17").label == "17"
 
 
 def test_is_in_no_job_without_a_job_id() -> None:
@@ -45,7 +47,7 @@ def test_is_in_no_job_without_a_job_id() -> None:
 
 
 def test_a_restart_count_that_is_no_number_counts_as_none() -> None:
-    assert describe_job({"SLURM_JOB_ID": "1", "SLURM_RESTART_COUNT": "x"}) == SlurmJob("1")
+    assert describe_job({"SLURM_JOB_ID": "1", "SLURM_RESTART_COUNT": "x"}) == SlurmJob(job_id="1")
 
 
 def test_reads_the_image_from_whoever_started_the_container() -> None:

@@ -19,10 +19,10 @@ def rephase_offers() -> list[Offer]:
     """Offer the integrator ``euler``."""
     return [
         Offer(
-            Kind.INTEGRATOR,
-            "euler",
-            "explicit Euler, order 1, one evaluation a step",
-            EulerConfig,
-            "rephase_euler.euler:build",
+            kind=Kind.INTEGRATOR,
+            name="euler",
+            summary="explicit Euler, order 1, one evaluation a step",
+            config=EulerConfig,
+            loader="rephase_euler.euler:build",
         )
     ]

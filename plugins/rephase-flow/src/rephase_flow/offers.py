@@ -100,19 +100,19 @@ def rephase_offers() -> list[Offer]:
     """Offer the world model ``flow`` and the policy ``flow-ode``."""
     return [
         Offer(
-            Kind.WORLD_MODEL,
-            "flow",
-            "latents that follow a learned velocity, trained by flow matching",
-            FlowWorldModelConfig,
-            "rephase_flow.world_model:FlowWorldModel",
+            kind=Kind.WORLD_MODEL,
+            name="flow",
+            summary="latents that follow a learned velocity, trained by flow matching",
+            config=FlowWorldModelConfig,
+            loader="rephase_flow.world_model:FlowWorldModel",
             takes_integrator=True,
         ),
         Offer(
-            Kind.POLICY,
-            "flow-ode",
-            "actions that follow a learned velocity from Gaussian noise",
-            FlowPolicyConfig,
-            "rephase_flow.policy:FlowPolicy",
+            kind=Kind.POLICY,
+            name="flow-ode",
+            summary="actions that follow a learned velocity from Gaussian noise",
+            config=FlowPolicyConfig,
+            loader="rephase_flow.policy:FlowPolicy",
             takes_integrator=True,
         ),
     ]

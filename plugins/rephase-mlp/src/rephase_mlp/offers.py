@@ -76,17 +76,17 @@ def rephase_offers() -> list[Offer]:
     """Offer the world model ``mlp`` and the policy ``gaussian-mlp``."""
     return [
         Offer(
-            Kind.WORLD_MODEL,
-            "mlp",
-            "TD-MPC2-style MLP latent dynamics with a two-hot reward head",
-            MLPWorldModelConfig,
-            "rephase_mlp.world_model:MLPWorldModel",
+            kind=Kind.WORLD_MODEL,
+            name="mlp",
+            summary="TD-MPC2-style MLP latent dynamics with a two-hot reward head",
+            config=MLPWorldModelConfig,
+            loader="rephase_mlp.world_model:MLPWorldModel",
         ),
         Offer(
-            Kind.POLICY,
-            "gaussian-mlp",
-            "MLP mean with state-independent Gaussian noise",
-            GaussianPolicyConfig,
-            "rephase_mlp.policy:GaussianPolicy",
+            kind=Kind.POLICY,
+            name="gaussian-mlp",
+            summary="MLP mean with state-independent Gaussian noise",
+            config=GaussianPolicyConfig,
+            loader="rephase_mlp.policy:GaussianPolicy",
         ),
     ]

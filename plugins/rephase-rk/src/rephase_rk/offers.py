@@ -19,7 +19,11 @@ def rephase_offers() -> list[Offer]:
     """Offer the integrators ``heun``, ``midpoint`` and ``rk4``."""
     return [
         Offer(
-            Kind.INTEGRATOR, name, f"{title}, {cost} evaluations a step", RungeKuttaConfig, f"rephase_rk.methods:{name}"
+            kind=Kind.INTEGRATOR,
+            name=name,
+            summary=f"{title}, {cost} evaluations a step",
+            config=RungeKuttaConfig,
+            loader=f"rephase_rk.methods:{name}",
         )
         for name, title, cost in (
             ("heun", "Heun's explicit trapezoidal rule, order 2", 2),

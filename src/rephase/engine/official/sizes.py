@@ -25,7 +25,7 @@ _SHOWN = 3
 """Differences named in full in one message."""
 
 
-@frozen
+@frozen(kw_only=True)
 class ModelSizes:
     """Sizes of a multitask world model.
 

@@ -70,7 +70,7 @@ def parse_log(text: str, name: str = "log") -> Log:
     return _log(markdown_tables(text), name, ())
 
 
-@define
+@define(kw_only=True)
 class _Phase:
     scale: str
     outcomes: list[Outcome] = field(factory=list)

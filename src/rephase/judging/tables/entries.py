@@ -80,7 +80,7 @@ class Entries:
     remarks: tuple[Remark, ...] = ()
 
 
-@define
+@define(kw_only=True)
 class _Gathering:
     """What has been found in a table so far."""
 

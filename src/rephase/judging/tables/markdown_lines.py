@@ -58,7 +58,7 @@ def split_cells(line: str) -> tuple[str, ...]:
     return tuple(cell.strip().replace("\\|", "|") for cell in _PIPE.split(stripped))
 
 
-@define
+@define(kw_only=True)
 class _Walk:
     lines: Sequence[str]
     remarks: list[Remark]
