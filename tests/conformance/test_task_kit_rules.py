@@ -14,7 +14,15 @@ from rephase.plugins import TaskOffer
 from rephase.testing import TaskConformance
 
 KIT = TaskConformance()
-TASK = TaskOffer("cart", "a cart", 1, 1, (0.0, 5.0), "kit_tasks:build", episode_steps=5)
+TASK = TaskOffer(
+    name="cart",
+    summary="a cart",
+    observation_size=1,
+    action_size=1,
+    returns=(0.0, 5.0),
+    loader="kit_tasks:build",
+    episode_steps=5,
+)
 
 
 class Box:

@@ -9,7 +9,8 @@ from rephase.plugins import TaskOffer, hookimpl
 
 @hookimpl
 def rephase_tasks():
-    return [TaskOffer("{name}", "a fake", 2, 1, (0.0, 20.0), "{module}:build", episode_steps=20, index={index})]
+    return [TaskOffer(name="{name}", summary="a fake", observation_size=2, action_size=1, returns=(0.0, 20.0),
+                      loader="{module}:build", episode_steps=20, index={index})]
 """
 
 POINT = (

@@ -112,7 +112,7 @@ def rephase_tasks() -> Iterable[TaskOffer]:
 
             @hookimpl
             def rephase_tasks():
-                return [TaskOffer("my-pendulum", "Gymnasium's pendulum", observation_size=3, action_size=1,
+                return [TaskOffer(name="my-pendulum", summary="Gymnasium's pendulum", observation_size=3, action_size=1,
                                   returns=(-3300, 0), episode_steps=200, loader="my_plugin.pendulum:build")]
     """
     raise NotImplementedError  # a specification, never called

@@ -60,7 +60,7 @@ class Offer:
         return _load(f"the {self.kind} {self.name!r}", self.loader)
 
 
-@frozen
+@frozen(kw_only=True)
 class TaskOffer:
     """One real task that policies can be evaluated in.
 

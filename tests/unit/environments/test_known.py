@@ -65,7 +65,15 @@ def test_a_name_of_the_logs_is_offered_once(monkeypatch, tmp_path, capsys):
 
 
 def test_a_task_of_a_plugin_adds_its_row_and_widens_what_is_padded():
-    wide = TaskOffer("wide", "a fake", 30, 7, (0, 1), "nowhere:build", index=32)
+    wide = TaskOffer(
+        name="wide",
+        summary="a fake",
+        observation_size=30,
+        action_size=7,
+        returns=(0, 1),
+        loader="nowhere:build",
+        index=32,
+    )
     spaces = TaskSet((find_task("walker-run"), wide)).spaces
     assert (spaces.observation, spaces.action, spaces.tasks) == (30, 7, 33)
     assert spaces.action_sizes == (*SPACES.action_sizes, 7, 7, 7)
@@ -73,7 +81,15 @@ def test_a_task_of_a_plugin_adds_its_row_and_widens_what_is_padded():
 
 
 def test_two_tasks_of_one_row_cannot_be_in_one_phase():
-    other = TaskOffer("other", "a fake", 24, 6, (0, 1), "nowhere:build", index=2)
+    other = TaskOffer(
+        name="other",
+        summary="a fake",
+        observation_size=24,
+        action_size=6,
+        returns=(0, 1),
+        loader="nowhere:build",
+        index=2,
+    )
     with pytest.raises(PluginError, match="tasks 'walker-run' and 'other' both have row 2 of the embedding"):
         TaskSet((find_task("walker-run"), other))
 
@@ -96,9 +112,9 @@ def test_a_builder_that_fails_or_returns_something_else_is_named(monkeypatch, tm
 
 def test_an_offer_that_says_nonsense_is_refused():
     with pytest.raises(ValueError, match=r"the range of return of 'x' is \(1, 0\), expected the lower one first"):
-        TaskOffer("x", "a fake", 1, 1, (1, 0), "nowhere:build")
+        TaskOffer(name="x", summary="a fake", observation_size=1, action_size=1, returns=(1, 0), loader="nowhere:build")
     with pytest.raises(ValueError, match="must be >= 1"):
-        TaskOffer("x", "a fake", 0, 1, (0, 1), "nowhere:build")
+        TaskOffer(name="x", summary="a fake", observation_size=0, action_size=1, returns=(0, 1), loader="nowhere:build")
 
 
 def test_finding_a_task_loads_neither_a_simulator_nor_torch():
@@ -162,7 +178,15 @@ class Dm:
         pass
 
 
-TASK = TaskOffer("fake", "a fake", 2, 2, (0, 5), "nowhere:build", episode_steps=5)
+TASK = TaskOffer(
+    name="fake",
+    summary="a fake",
+    observation_size=2,
+    action_size=2,
+    returns=(0, 5),
+    loader="nowhere:build",
+    episode_steps=5,
+)
 
 
 def padded(first):
