@@ -29,6 +29,7 @@ from rephase.runtime.machine import Machine, describe_machine
 __all__ = ["Requirement", "Availability", "can_run_here", "examine"]
 
 _OLDEST_PYTHON = (3, 11)
+_NEWEST_PYTHON = (3, 12)
 _LEAST_MEMORY = 4 * 2**30
 _LEAST_DISK = 2 * 2**30
 
@@ -97,7 +98,10 @@ def can_run_here(findings: tuple[Requirement, ...]) -> bool:
 def _python() -> Requirement:
     found = ".".join(str(part) for part in sys.version_info[:3])
     if sys.version_info[:2] < _OLDEST_PYTHON:
-        return Requirement("python", Availability.BROKEN, found, "use Python 3.11 or later")
+        return Requirement("python", Availability.BROKEN, found, "use Python 3.11 or 3.12")
+    if sys.version_info[:2] > _NEWEST_PYTHON:
+        remedy = "use Python 3.11 or 3.12: dm_control needs labmaze, which has no wheel for a later one"
+        return Requirement("python", Availability.BROKEN, found, remedy)
     return Requirement("python", Availability.OK, f"{found} at {sys.executable}")
 
 

@@ -3,11 +3,12 @@ from __future__ import annotations
 import json
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from rephase.cli.main import main
-from rephase.runtime import arithmetic
+from rephase.runtime import arithmetic, doctor
 from rephase.runtime.doctor import Availability, can_run_here, examine
 
 RUNNERS = ("skypilot", "slurm") if find_spec("rephase_skypilot") else ("slurm",)
@@ -61,6 +62,17 @@ def test_a_missing_package_stops_every_run(tmp_path: Path, monkeypatch: pytest.M
     assert findings["safetensors"].remedy == "pip install 'rephase[run]'"
     assert findings["matplotlib"].found == "fails on import (RuntimeError: broken)"
     assert not can_run_here(tuple(findings.values()))
+
+
+@pytest.mark.parametrize("version", [(3, 10, 4), (3, 13, 0)])
+def test_a_python_that_dm_control_cannot_be_installed_in_stops_every_run(
+    version: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "sys", SimpleNamespace(version_info=version, executable="python"))
+    found = doctor._python()
+    assert (found.standing, found.found) == (Availability.BROKEN, ".".join(str(part) for part in version))
+    assert found.remedy.startswith("use Python 3.11 or 3.12")
+    assert ("labmaze" in found.remedy) is (version > (3, 12))
 
 
 def test_a_folder_without_room_or_rights_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
