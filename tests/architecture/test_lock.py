@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -52,9 +53,22 @@ def wheel(folder: Path, body: str) -> Path:
     return file
 
 
+@pytest.fixture(params=["pip", "uv"])
+def with_uv(request: pytest.FixtureRequest) -> str:
+    if request.param == "uv" and shutil.which("uv") is None:
+        pytest.skip("needs uv on PATH")
+    return "uv" if request.param == "uv" else ""
+
+
 @pytest.mark.parametrize(("body", "code"), [("x = 1", 0), ("x = 2", 1)], ids=["the file of the lock", "another file"])
 def test_another_file_of_the_same_version_is_refused(
-    body: str, code: int, locked: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    body: str,
+    code: int,
+    with_uv: str,
+    locked: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     meant = hashlib.sha256(wheel(tmp_path / "meant", "x = 1").read_bytes()).hexdigest()
     given = wheel(tmp_path / "given", body)
@@ -62,18 +76,48 @@ def test_another_file_of_the_same_version_is_refused(
     root.mkdir()
     (root / "constraints.txt").write_text("lockedpart==1.0\n")
     monkeypatch.setattr(locked, "ROOT", root)
+    more = ["--no-index", "--find-links", str(given.parent), "--target", str(target)]
+    really = locked.uv
 
     def pip(*words: str) -> None:
-        more = ["--no-index", "--find-links", str(given.parent), "--target", str(target), "--no-warn-conflicts"]
-        more = more if "--dry-run" not in words else [*more, "--ignore-installed"]
-        subprocess.run([sys.executable, "-m", "pip", *words, *more], check=True, cwd=root, capture_output=True)
+        options = [*more, "--no-warn-conflicts", *(["--ignore-installed"] if "--dry-run" in words else [])]
+        subprocess.run([sys.executable, "-m", "pip", *words, *options], check=True, cwd=root, capture_output=True)
 
     monkeypatch.setattr(locked, "pip", pip)
+    monkeypatch.setattr(locked, "uv", lambda *words: really(*words, *more))
     lock = {"lockedpart": f"lockedpart==1.0 --hash=sha256:{meant}"}
     if code:
-        with pytest.raises(SystemExit, match=r"lockedpart 1\.0 .* is not the file that requirements\.lock has"):
-            locked.install(tmp_path, lock, ["lockedpart"])
-        assert not target.exists()
+        with pytest.raises(SystemExit) as refused:
+            locked.install(tmp_path, lock, ["lockedpart"], with_uv=with_uv)
+        said = f"{refused.value}\n{capsys.readouterr().err}"
+        assert re.search(
+            r"Hash mismatch for `?lockedpart"
+            if with_uv
+            else r"lockedpart 1\.0 is not the file that requirements\.lock has",
+            said,
+        )
+        assert not (target / "lockedpart.py").exists()
     else:
-        locked.install(tmp_path, lock, ["lockedpart"])
+        locked.install(tmp_path, lock, ["lockedpart"], with_uv=with_uv)
         assert (target / "lockedpart.py").read_text() == body
+
+
+def test_uv_is_told_where_pip_looks(locked: ModuleType) -> None:
+    listed = """:env:.find-links='/wheels'
+global.extra-index-url='https://one.example/simple https://two.example/simple'
+global.find-links='/elsewhere'
+install.index-url='https://own.example/simple'
+user.timeout='60'
+"""
+    settings = locked.read_settings(listed)
+    assert settings["find-links"] == ["/wheels"]
+    assert locked.as_uv_says(settings, {}) == {
+        "UV_FIND_LINKS": "/wheels",
+        "UV_DEFAULT_INDEX": "https://own.example/simple",
+        "UV_INDEX": "https://one.example/simple https://two.example/simple",
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+    }
+    assert locked.as_uv_says(settings, {"UV_FIND_LINKS": "/mine", "UV_DEFAULT_INDEX": "x", "UV_INDEX": "y"}) == {
+        "UV_INDEX_STRATEGY": "unsafe-best-match"
+    }
+    assert locked.as_uv_says({}, {}) == {}
