@@ -46,7 +46,12 @@ def test_it_walks_the_path_and_says_what_all_runs_need(project: Path, capsys: py
     folder = Path(found["folder"])
     assert folder.parent == project / "runs" / "rehearsals"
     assert folder.name.startswith("phase3-rehearsal-embedded-")
-    assert "a REHEARSAL of phase3-embedded, no result" in (folder / "report.html").read_text()
+    page = (folder / "report.html").read_text()
+    assert "a REHEARSAL of phase3-embedded, no result" in page
+    assert "<h1>A rehearsal: it answers nothing.</h1>" in page
+    assert "a rehearsal is no result" in page
+    assert "come back" not in page
+    assert "came back" not in page
     record = json.loads((folder / "baseline/reacher-easy/seed-1/record.json").read_text())
     assert (record["phase"], record["epochs"]) == ("phase3-rehearsal", 3)
 

@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise CannotRunHere(
                 f"the rehearsal's records do not hold: {done.verdict.breaches[0]}", where=str(done.store.folder)
             )
-        write_atomically(done.store.folder / "report.html", html_page(gather(done.store)))
+        write_atomically(done.store.folder / "report.html", html_page(gather(done.store, rehearsal=True)))
     as_asked = all((device != "cpu") == bool(one.asked.gpu) for one in done.needs)
     data = {
         "device": device,

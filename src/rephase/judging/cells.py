@@ -60,6 +60,7 @@ class CellVerdict:
         spread_p_holm: The same, Holm-adjusted over all cells.
         withheld: Why the spread alone forbids a PASS; empty where it does not.
         noise: Spread between seeds that the episodes alone would give, in points; NaN where they are not known.
+        untrained: Says so where the recorded values cannot be told from those of untrained policies; else empty.
         decision: PASS, FAIL, INCONCLUSIVE or INVALID.
         reason: One clause saying why.
     """
@@ -87,6 +88,7 @@ class CellVerdict:
     spread_p_holm: float = math.nan
     withheld: str = ""
     noise: float = math.nan
+    untrained: str = ""
     decision: Decision = Decision.INCONCLUSIVE
     reason: str = ""
 

@@ -18,6 +18,7 @@ from rephase.judging.decisions import EXIT_CODES, Decision
 from rephase.judging.digests import DigestComparison, Origin
 from rephase.judging.extension import Extension, extension_of
 from rephase.judging.integrity import SUITE_RETURNS, Breach, Run, broken_cells, check_outcomes, missing_runs
+from rephase.judging.learned import like_untrained
 from rephase.judging.noise import noise_by_cell
 from rephase.judging.plain import plain
 from rephase.manifest.outcomes import Outcome, RecordedOutcomes
@@ -123,7 +124,12 @@ def judge_phase(
     order = [run[:2] for run in named]
     cells = judge_cells(_values(judged), _values(reproduced), rules, broken, order) if reproduced else ()
     noise = noise_by_cell(judged, reproduced)
-    cells = tuple(evolve(cell, noise=noise.get((cell.config, cell.task), math.nan)) for cell in cells)
+    untrained = like_untrained(recorded, rules)
+    names = [(cell.config, cell.task) for cell in cells]
+    cells = tuple(
+        evolve(cell, noise=noise.get(name, math.nan), untrained=untrained.get(name, ""))
+        for name, cell in zip(names, cells, strict=True)
+    )
     aggregates = judge_aggregates(cells, rules)
     missing = missing_runs(declared, reproduced)
     open_ = nothing or _still_to_do(missing, declared, judged)
@@ -144,7 +150,7 @@ def judge_phase(
         claims=judge_claims(stated, *seeds, rules.floor) if reproduced else (),
         extension=_remedy(decision, declared, extension_seeds),
         missing=missing,
-        notes=(*notes, *_epochs_differ(judged, reproduced), *_noisy(cells)),
+        notes=(*notes, *_epochs_differ(judged, reproduced), *_noisy(cells), *_untrained(cells)),
         origins=tuple(origins),
     )
 
@@ -215,6 +221,10 @@ def _noisy(cells: Sequence[CellVerdict]) -> list[str]:
         return []
     remedy = "their spread is luck, and 'rephase evaluate' plays more episodes"
     return [f"seeds spread less than their episodes alone would make them: {', '.join(named)}; {remedy}"]
+
+
+def _untrained(cells: Sequence[CellVerdict]) -> list[str]:
+    return [f"{_named(cell)}: {cell.untrained}" for cell in cells if cell.untrained]
 
 
 def _epochs_differ(recorded: Sequence[Outcome], reproduced: Sequence[Outcome]) -> list[str]:

@@ -23,6 +23,7 @@ from rephase.manifest.writing import write_atomically
 
 __all__ = [
     "SCHEMA_VERSION",
+    "UNTRAINED",
     "Digest",
     "Outcome",
     "RecordedOutcomes",
@@ -34,6 +35,9 @@ __all__ = [
 
 SCHEMA_VERSION = 1
 """Version of the file's shape that this code reads and writes."""
+
+UNTRAINED = "untrained"
+"""Source of rows that say what a run's policy returns before its first update."""
 
 
 def _tuple(values: Iterable[Any]) -> tuple[Any, ...]:
@@ -152,6 +156,11 @@ class RecordedOutcomes:
     def judged(self) -> tuple[Outcome, ...]:
         """The rows of the file's own source: those a reproduction is judged against."""
         return tuple(outcome for outcome in self.outcomes if self.source_of(outcome) == self.source)
+
+    @property
+    def untrained(self) -> tuple[Outcome, ...]:
+        """The rows of policies before their first update; never judged against."""
+        return tuple(outcome for outcome in self.outcomes if self.source_of(outcome) == UNTRAINED)
 
     @property
     def sources(self) -> tuple[str, ...]:

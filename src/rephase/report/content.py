@@ -78,6 +78,7 @@ class Report:
         findings: What an audit of the recorded outcomes finds, those that need attention first.
         facts: Where the records come from.
         ablation: What switching each known defect alone shows; None where the phase is no ablation.
+        rehearsal: Whether the runs are a rehearsal, which is no result.
     """
 
     phase: Phase
@@ -88,6 +89,7 @@ class Report:
     findings: tuple[Finding, ...]
     facts: tuple[Fact, ...]
     ablation: Ablation | None = None
+    rehearsal: bool = False
 
     @property
     def names(self) -> Mapping[str, str]:
@@ -107,6 +109,8 @@ class Report:
     @property
     def headline(self) -> str:
         """The verdict in words, one sentence."""
+        if self.rehearsal:
+            return f"{self.name} walked its whole path once; nothing was judged."
         if self.missing and not self.records:
             return f"{self.name} has not been run."
         if self.missing:
@@ -117,6 +121,8 @@ class Report:
     @property
     def answer(self) -> str:
         """What the reproduced runs answer to the phase's question, in one sentence."""
+        if self.rehearsal:
+            return "A rehearsal: it answers nothing."
         return answer_of(self.phase, self.records)
 
     @property
@@ -150,11 +156,12 @@ class Report:
         }
 
 
-def gather(store: Store) -> Report:
+def gather(store: Store, *, rehearsal: bool = False) -> Report:
     """Gather what a report says from a phase's folders.
 
     Args:
         store: The folders.
+        rehearsal: Whether the runs are a rehearsal, of which integrity alone is looked at.
 
     Returns:
         The report.
@@ -179,7 +186,7 @@ def gather(store: Store) -> Report:
             records.append(record)
         elif run in declared:
             missing.append(_missing(store, run))
-    verdict = check_phase(store, records)
+    verdict = check_phase(store, records, rehearsal=rehearsal)
     if breaches:
         reason = f"{breaches[0]}"
         verdict = evolve(
@@ -193,7 +200,8 @@ def gather(store: Store) -> Report:
         missing=tuple(missing),
         findings=audit(*_audited(phase, recorded)),
         facts=_facts(records),
-        ablation=ablation_of(phase, records),
+        ablation=None if rehearsal else ablation_of(phase, records),
+        rehearsal=rehearsal,
     )
 
 

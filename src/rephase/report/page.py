@@ -161,7 +161,7 @@ def _cells(report: Report) -> str:
             number(cell.margin, ".1f"),
             number(cell.noise, ".1f"),
             _word(cell.decision),
-            _text(cell.reason),
+            _text(f"{cell.reason}; {cell.untrained}" if cell.untrained else cell.reason),
         ]
         for cell in report.verdict.cells
     ]

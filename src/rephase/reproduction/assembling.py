@@ -19,7 +19,7 @@ from rephase.reproduction.composing import Composition, build_policy
 from rephase.reproduction.loading import load_start_states, load_transitions, load_world_model, own_world_models
 from rephase.reproduction.phases import tasks_of
 
-__all__ = ["build_cohort"]
+__all__ = ["build_cohort", "episodes_of"]
 
 
 def build_cohort(
@@ -46,7 +46,7 @@ def build_cohort(
     models: WorldModel | list[WorldModel]
     experience: Mapping[int, Tensor] | Sequence[SliceSource]
     if algorithm.finetune_world_model:
-        experience = _episodes(phase, config, inputs, members, tasks)
+        experience = episodes_of(phase, config, inputs, members, tasks)
         models = own_world_models(phase, config, composition, inputs, members, experience, spaces)
         size = models[0].latent_size()
     else:
@@ -56,7 +56,7 @@ def build_cohort(
             starts = load_start_states(phase.path_of(use.start_states), inputs[use.start_states], wanted, spaces)
             experience = {tasks.find(task).index: rows for task, rows in starts.items()}
         else:
-            experience = _episodes(phase, config, inputs, members, tasks)
+            experience = episodes_of(phase, config, inputs, members, tasks)
         models = load_world_model(composition, phase.path_of(use.world_model), inputs[use.world_model], spaces)
         size = models.latent_size()
     return Cohort(
@@ -72,10 +72,18 @@ def build_cohort(
     )
 
 
-def _episodes(
+def episodes_of(
     phase: Phase, config: str, inputs: Mapping[str, str], members: Sequence[Member], tasks: TaskSet
 ) -> list[SliceSource]:
-    """Where each run draws from: its own choice among the episodes of its task."""
+    """Where each run draws from: its own choice among the episodes of its task.
+
+    Args:
+        phase: The phase.
+        config: Name of the config.
+        inputs: Digest of each of its transitions, already verified.
+        members: The runs.
+        tasks: The phase's tasks.
+    """
     algorithm = phase.algorithm(config)
     names = phase.manifest.configs[config].transitions
     return load_transitions(

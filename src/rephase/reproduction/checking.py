@@ -64,12 +64,13 @@ def own_outcomes(phase: Phase, where: str = "") -> RecordedOutcomes:
     return found
 
 
-def check_phase(store: Store, records: Sequence[Record]) -> PhaseVerdict:
+def check_phase(store: Store, records: Sequence[Record], *, rehearsal: bool = False) -> PhaseVerdict:
     """Judge a phase by the records in its folder.
 
     Args:
         store: The phase's folders.
         records: The records of its completed runs, extension included.
+        rehearsal: Whether they are a rehearsal's: their integrity is checked and nothing is judged.
 
     Returns:
         The verdict.
@@ -80,7 +81,7 @@ def check_phase(store: Store, records: Sequence[Record]) -> PhaseVerdict:
         breach for record in records for breach in (*_breaches(store, record, lock), *_inner_breaches(phase, record))
     ]
     recorded = recorded_outcomes(phase)
-    outcomes = [record.outcome for record in records]
+    outcomes = [] if rehearsal else [record.outcome for record in records]
     notes = _notes(store, records, lock)
     if recorded.phase != phase.manifest.phase:
         notes.append(f"judged against what was recorded for {recorded.phase}, in the cells the two share")
@@ -96,7 +97,7 @@ def check_phase(store: Store, records: Sequence[Record]) -> PhaseVerdict:
         replay=compare_outcomes(recorded.judged, outcomes),
         notes=notes,
         returns=returns_of(phase),
-        nothing=_own_source(recorded, records),
+        nothing="a rehearsal is no result" if rehearsal else _own_source(recorded, records),
         origins=differing_origins(recorded.provenance, [record.provenance for record in records]),
     )
 

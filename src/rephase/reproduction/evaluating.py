@@ -9,8 +9,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from attrs import frozen
+from numpy.typing import NDArray
 from torch import Tensor
 
 from rephase.engine.acting import Actors
@@ -19,7 +21,7 @@ from rephase.environments import SUITE, TaskSet, make
 from rephase.manifest import Run
 from rephase.protocols import BatchedEnvironment
 
-__all__ = ["BackgroundEvaluation", "Episodes", "EpisodeResults"]
+__all__ = ["BackgroundEvaluation", "Episodes", "EpisodeResults", "play_alone"]
 
 
 @frozen(eq=False)
@@ -86,6 +88,29 @@ class Episodes:
         if (task, together) not in self._environments:
             self._environments[task, together] = make(self._tasks.find(task), together, 0, self._tasks.spaces)
         return self._environments[task, together]
+
+
+def play_alone(
+    run: Run, tasks: TaskSet, name: str, count: int, act: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+) -> tuple[float, ...]:
+    """Play whole episodes of one run with a policy, and nothing else.
+
+    Args:
+        run: The run.
+        tasks: The phase's tasks.
+        name: Which evaluation; decides the episodes' seeds.
+        count: Episodes E.
+        act: Maps observations (E, S) to actions (E, A).
+
+    Returns:
+        Return of each episode, in points.
+    """
+    playing = Episodes([run], tasks)
+    try:
+        played = playing.play(name, count, lambda rows: torch.from_numpy(act(rows[0].numpy()))[None], lambda: None)
+    finally:
+        playing.close()
+    return tuple(played.returns[0].tolist())
 
 
 class BackgroundEvaluation:

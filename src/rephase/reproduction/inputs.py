@@ -12,7 +12,7 @@ from rephase.manifest.hashing import file_digest
 from rephase.manifest.lock import Lock
 from rephase.manifest.pins import Pin, pin_of, require_pinned
 
-__all__ = ["verify_inputs"]
+__all__ = ["verify_input", "verify_inputs"]
 
 
 def verify_inputs(phase: Phase, configs: Iterable[str], lock: Lock | None) -> dict[str, str]:
@@ -34,10 +34,11 @@ def verify_inputs(phase: Phase, configs: Iterable[str], lock: Lock | None) -> di
         InputMismatch: A file is not the one that was pinned.
     """
     names = dict.fromkeys(name for config in configs for name in phase.inputs_of(config))
-    return {name: _verified(phase, name, lock) for name in names}
+    return {name: verify_input(phase, name, lock) for name in names}
 
 
-def _verified(phase: Phase, name: str, lock: Lock | None) -> str:
+def verify_input(phase: Phase, name: str, lock: Lock | None = None) -> str:
+    """Compare one input with its pinned size and digest, as `verify_inputs` does, and return its digest."""
     one = phase.input(name)
     path = phase.path_of(name)
     fetch = f"'rephase fetch {phase.manifest.phase} --scale {phase.manifest.scale}' gets it"

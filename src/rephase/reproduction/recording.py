@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from rephase.errors import CannotRunHere
+from rephase.manifest import Phase
 from rephase.manifest.hashing import digest_of
-from rephase.manifest.outcomes import RecordedOutcomes
+from rephase.manifest.outcomes import Outcome, RecordedOutcomes
 from rephase.manifest.record import Record
 from rephase.reproduction.storing import Store
 
-__all__ = ["outcomes_of"]
+__all__ = ["outcomes_of", "still_untrained"]
 
 
 def outcomes_of(store: Store, source: str) -> RecordedOutcomes:
@@ -46,6 +47,15 @@ def outcomes_of(store: Store, source: str) -> RecordedOutcomes:
             "wall_seconds": {record.config: record.wall_seconds for record in kept},
         },
         outcomes=[record.outcome for record in kept],
+    )
+
+
+def still_untrained(phase: Phase, recorded: RecordedOutcomes) -> tuple[Outcome, ...]:
+    """The rows of untrained policies that are still the phase's: of configurations as they are now."""
+    return tuple(
+        row
+        for row in recorded.untrained
+        if row.config in phase.configs and row.config_digest == phase.config_digest(row.config)
     )
 
 

@@ -20,7 +20,7 @@ from rephase.manifest.record import Record
 from rephase.reproduction.storing import Store
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    pass
 
 __all__ = ["EVALUATION", "CellNoise", "Reevaluation", "noise_of_cells", "reevaluate"]
 
@@ -102,25 +102,15 @@ def reevaluate(
     Raises:
         InputMismatch: The policy, its world model or the configuration is no longer the recorded one.
     """
-    from rephase.reproduction.evaluating import Episodes
+    from rephase.reproduction.evaluating import play_alone
     from rephase.reproduction.phases import tasks_of
     from rephase.reproduction.trained import trained_policy
 
     for record in records:
         say(f"{record.run.label}: {episodes} episodes")
         _, act = trained_policy(store.folder_of(record.run), project)
-
-        def choose(observation: Tensor, act: Callable[[Any], Any] = act) -> Tensor:
-            import torch
-
-            return torch.from_numpy(act(observation[0].numpy())).unsqueeze(0)
-
-        playing = Episodes([record.run], tasks_of(store.phase))
-        try:
-            played = playing.play(EVALUATION, episodes, choose, lambda: None)
-        finally:
-            playing.close()
-        yield Reevaluation(run=record.run, before=record.episode_returns, after=tuple(played.returns[0].tolist()))
+        returns = play_alone(record.run, tasks_of(store.phase), EVALUATION, episodes, act)
+        yield Reevaluation(run=record.run, before=record.episode_returns, after=returns)
 
 
 def noise_of_cells(reevaluations: Sequence[Reevaluation]) -> tuple[CellNoise, ...]:

@@ -91,8 +91,8 @@ class Rehearsal:
         store: Its folder.
         inputs_seconds: How long verifying every input took, arrays of stores left out.
         needs: What was measured, by config.
-        verdict: What checking its records said, of which only their integrity means anything; None where the phase
-            has no recorded outcomes yet.
+        verdict: What checking its records said: their integrity alone; None where the phase has no recorded outcomes
+            yet.
         seconds: How long everything took.
     """
 
@@ -166,7 +166,7 @@ def rehearse(
         store=store,
         inputs_seconds=inputs_seconds,
         needs=tuple(needs),
-        verdict=check_phase(store, store.records(extended=False)) if is_recorded else None,
+        verdict=check_phase(store, store.records(extended=False), rehearsal=True) if is_recorded else None,
         seconds=time.monotonic() - began,
     )
 

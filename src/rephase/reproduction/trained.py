@@ -1,6 +1,6 @@
 """A completed run's policy, ready to act: found by its folder or label, built from what its record pins.
 
-Imports torch only in `trained_policy`. Nothing is trained or written here.
+Imports torch only where a policy is built. Nothing is trained or written here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["find_run", "trained_policy"]
+    from rephase.protocols import Policy, WorldModel
+
+__all__ = ["acting", "find_run", "trained_policy"]
 
 _RECORD = "record.json"
 
@@ -65,8 +67,6 @@ def trained_policy(folder: Path, project: Path) -> tuple[Record, Callable[[NDArr
         InputMismatch: When the manifest, the world model or the policy is no longer the one of the record.
         CheckpointError: When the policy's file does not fit its part.
     """
-    import torch
-
     from rephase.engine.checkpoints import read_tensors
     from rephase.plugins.registry import discover
     from rephase.reproduction.composing import build_policy, compose
@@ -98,14 +98,27 @@ def trained_policy(folder: Path, project: Path) -> tuple[Record, Callable[[NDArr
         policy.load_state_dict(tensors)  # type: ignore[attr-defined]  # every policy is a torch module
     except RuntimeError as error:
         raise CheckpointError(f"does not fit its policy ({error})", where=str(folder / record.policy_file)) from error
-    task = torch.tensor([tasks.find(record.task).index])
+    return record, acting(world_model, policy, tasks.find(record.task).index)
+
+
+def acting(world_model: WorldModel, policy: Policy, task: int) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """Return the deterministic policy of a run, as a function from observations (B, S) to actions (B, A) in [-1, 1].
+
+    Args:
+        world_model: What encodes observations.
+        policy: The run's policy.
+        task: Index of the run's task.
+    """
+    import torch
+
+    index = torch.tensor([task])
 
     def act(observation: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.no_grad():
-            rows = task.expand(len(observation))
+            rows = index.expand(len(observation))
             world_model.constrain(rows)
             action = policy.mean(world_model.encode(torch.from_numpy(observation), rows)).tanh()
         found: NDArray[np.float32] = action.numpy()
         return found
 
-    return record, act
+    return act
