@@ -121,7 +121,6 @@ def learner(algorithm, world_model=None):
         world_model=StackedPart([model]) if trains else SharedPart(model, 1),
         policy=StackedPart([policy]),
         critics=critics,
-        bins=model.reward_bins(),
         algorithm=algorithm,
         action_masks=action_masks(SPACES),
         task_parameters=model.task_parameters(),

@@ -114,7 +114,6 @@ class Problem:
             world_model=SharedPart(model, self.runs),
             policy=StackedPart([self.policy(run) for run in range(self.runs)]),
             critics=self.critics(list(range(self.runs))),
-            bins=model.reward_bins(),
             algorithm=self.size.algorithm,
             action_masks=action_masks(SPACES).to(self.device),
             task_parameters=model.task_parameters(),

@@ -25,7 +25,7 @@ INTEGRATOR, POLICY, MODEL, OFFER = (
     WorldModelConformance(),
     OfferConformance(),
 )
-WORLD_MODEL_OFFER, POLICY_OFFER = rephase_offers()
+WORLD_MODEL_OFFER, POLICY_OFFER, _ = rephase_offers()
 
 
 def refusal(test, *arguments):

@@ -3,7 +3,7 @@ from rephase_flow.offers import rephase_offers
 
 from rephase.testing import PolicyConformance, WorldModelConformance
 
-WORLD_MODEL, POLICY = rephase_offers()
+WORLD_MODEL, POLICY, MATCHED = rephase_offers()
 
 
 class TestFlowWorldModel(WorldModelConformance):
@@ -23,6 +23,16 @@ class TestFlowPolicy(PolicyConformance):
     @pytest.fixture
     def offer(self):
         return POLICY
+
+    @pytest.fixture
+    def settings(self):
+        return {"units": [12, 8], "substeps": 2}
+
+
+class TestMatchedFlowPolicy(PolicyConformance):
+    @pytest.fixture
+    def offer(self):
+        return MATCHED
 
     @pytest.fixture
     def settings(self):

@@ -3,7 +3,7 @@ from rephase_mlp.offers import rephase_offers
 
 from rephase.testing import PolicyConformance, WorldModelConformance
 
-WORLD_MODEL, POLICY = rephase_offers()
+WORLD_MODEL, POLICY, RECURRENT = rephase_offers()
 
 
 class TestMLPWorldModel(WorldModelConformance):
@@ -24,3 +24,13 @@ class TestGaussianPolicy(PolicyConformance):
     @pytest.fixture
     def settings(self):
         return {"units": [12, 8]}
+
+
+class TestGaussianGRU(WorldModelConformance):
+    @pytest.fixture
+    def offer(self):
+        return RECURRENT
+
+    @pytest.fixture
+    def settings(self):
+        return {"memory": 6, "units": [12], "task_size": 4}

@@ -100,11 +100,12 @@ def play(cohort: Cohort, episodes: int, noise: Sequence[float], name: str) -> Pl
     generator = stream(cohort.members[0].seed, f"{name}/noise")
     spread = torch.tensor(noise).unsqueeze(-1)
     first: list[Tensor] = []
+    chosen = cohort.acting()
 
     def act(observation: Tensor) -> Tensor:
         if not first:
             first.append(observation.clone())
-        action = cohort.act(observation)
+        action = chosen(observation)
         return (action + spread * torch.randn(action.shape, generator=generator)).clamp(-1, 1)
 
     returns = evaluate(act, tasks, seeds, recorders)

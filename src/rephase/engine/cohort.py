@@ -12,7 +12,7 @@ import torch
 from attrs import frozen
 from torch import Tensor, nn
 
-from rephase.engine.acting import Actors
+from rephase.engine.acting import Actors, Belief
 from rephase.engine.critic import CriticEnsembles
 from rephase.engine.cuda_graphs import Program, Recorder, recorder_for
 from rephase.engine.drawing import Inputs, RandomInputs, SliceSource
@@ -20,12 +20,12 @@ from rephase.engine.learner import Learner, action_masks
 from rephase.engine.parts import SharedPart, StackedPart
 from rephase.engine.planning import Imagined, Planner
 from rephase.engine.precision import effective_precision, training_precision
-from rephase.engine.rewards import expectation, symexp
+from rephase.engine.rewards import symexp
 from rephase.engine.seeding import stream
 from rephase.errors import RunFailed
-from rephase.manifest.algorithm import Algorithm, Precision
+from rephase.manifest.algorithm import Algorithm, Precision, Variant
 from rephase.manifest.schema import Planning
-from rephase.protocols import Policy, Spaces, WorldModel
+from rephase.protocols import OwnLoss, Policy, Spaces, Stochastic, WorldModel
 
 __all__ = ["Cohort", "UpdateMetrics", "Member"]
 
@@ -97,11 +97,11 @@ class Cohort:
         assert len(models) == (runs if algorithm.finetune_world_model else 1)
         modules = [_module(model).to(self.device) for model in models]
         model = models[0]
-        bins = model.reward_bins()
         policies = [build_policy() for _ in members]
         for policy, member in zip(policies, members, strict=True):
             policy.initialise(stream(member.seed, "policy"))
-        self._policy_noise_shape = policies[0].noise_shape
+        first = policies[0]
+        self._policy_noise_shape = first.noise_shape
         self._action_size = spaces.action
         stacked = StackedPart([_module(policy).to(self.device) for policy in policies], stackable)
         critics = CriticEnsembles(runs, model.latent_size(), algorithm.critic_units, algorithm.critics)
@@ -109,13 +109,14 @@ class Cohort:
         self._world_model = (
             StackedPart(modules, model_stackable) if algorithm.finetune_world_model else SharedPart(modules[0], runs)
         )
+        masked = algorithm.variants.mask_actions is Variant.CORRECTED
+        masks = action_masks(spaces).to(self.device)
         self._learner = Learner(
             world_model=self._world_model,
             policy=stacked,
             critics=critics.to(self.device),
-            bins=bins,
             algorithm=algorithm,
-            action_masks=action_masks(spaces).to(self.device),
+            action_masks=masks,
             task_parameters=model.task_parameters(),
         )
         self._draws = RandomInputs(
@@ -125,13 +126,17 @@ class Cohort:
             else experience,
             size=algorithm.batch_size,
             horizon=algorithm.horizon,
-            noise_shape=policies[0].noise_shape(algorithm.batch_size),
+            noise_shape=first.noise_shape(algorithm.batch_size),
             model_noise_shape=model.transition_noise_shape(algorithm.batch_size * algorithm.model_updates),
             model_updates=algorithm.model_updates,
             trains_model=algorithm.finetune_world_model,
+            step_noise_shape=model.sample_noise_shape(algorithm.batch_size) if isinstance(model, Stochastic) else None,
+            loss_draws_shape=first.own_loss_draws(algorithm.batch_size * algorithm.horizon)
+            if isinstance(first, OwnLoss)
+            else None,
         )
         self._tasks = torch.tensor([member.task for member in members], device=self.device)
-        self._actors = Actors(self._world_model, stacked, self._tasks)
+        self._actors = Actors(self._world_model, stacked, self._tasks, masks if masked else None)
         self._inputs = Inputs(self._tasks, algorithm.batch_size)
         self._now = torch.zeros((), dtype=torch.long, device=self.device)
         self._first_bad: dict[str, Tensor] = {}
@@ -183,7 +188,7 @@ class Cohort:
         )
 
     def act(self, observation: Tensor) -> Tensor:
-        """Deterministic actions of every run's policy in its own task.
+        """Deterministic actions of every run's policy in its own task, at the first step of episodes.
 
         Args:
             observation: (R, E, S), on any device.
@@ -191,7 +196,11 @@ class Cohort:
         Returns:
             Actions in [-1, 1], (R, E, A), on the CPU.
         """
-        return self._actors.act(observation)
+        return self.acting()(observation)
+
+    def acting(self) -> Callable[[Tensor], Tensor]:
+        """What acts as `act` does from the first step of episodes to their last, remembering them where models do."""
+        return self._actors.begun().act
 
     def actors(self) -> Actors:
         """The runs' deterministic policies as they are now, on the CPU, whatever becomes of the runs."""
@@ -205,6 +214,8 @@ class Cohort:
         """
         policy, model, learner = self._learner.policy, self._world_model, self._learner
 
+        belief = Belief(model, learner.masked)
+
         def tasks(rows: Tensor) -> Tensor:
             return self._tasks.unsqueeze(1).expand(rows.shape[:2])
 
@@ -212,12 +223,15 @@ class Cohort:
             observation = observation.to(self.device)
             model.constrain(tasks(observation))
             policy.constrain()
-            return model.call("encode", observation, tasks(observation))
+            return belief.see(observation, tasks(observation))
+
+        def taken(latent: Tensor, action: Tensor) -> None:
+            belief.act(latent, action, tasks(latent))
 
         def step(latent: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
             task = tasks(latent)
             action = learner.masked(action, task)
-            reward = expectation(model.call("reward", latent, action, task), learner.bins)
+            reward = learner.rewards.decode(model.call("reward", latent, action, task))
             return model.call("next", latent, action, task), reward
 
         return Planner(
@@ -225,6 +239,7 @@ class Cohort:
                 step, lambda latent, noise: policy.call("act", latent, noise).tanh(), learner.critics.value
             ),
             encode=encode,
+            taken=taken,
             noise_shape=self._policy_noise_shape,
             action_size=self._action_size,
             planning=planning,
@@ -250,8 +265,8 @@ class Cohort:
             total = torch.zeros(observation.shape[:2], device=self.device)
             for _ in range(steps):
                 action = self._learner.masked(self._learner.policy.call("mean", latent).tanh(), task)
-                logits = self._world_model.call("reward", latent, action, task)
-                total += symexp(expectation(logits, self._learner.bins))
+                said = self._world_model.call("reward", latent, action, task)
+                total += symexp(self._learner.rewards.decode(said))
                 latent = self._world_model.call("next", latent, action, task)
         return total.cpu()
 

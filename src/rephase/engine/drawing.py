@@ -42,6 +42,8 @@ class RandomInputs:
         model_noise_shape: The same of a transition loss, for its K times B rows; None where it wants none.
         model_updates: Number K of the world model's steps in one update, each on B slices.
         trains_model: Whether whole slices are wanted; else only where roll-outs start.
+        step_noise_shape: What the world model wants to draw one step of B rows; None where its steps are not drawn.
+        loss_draws_shape: What a policy's own loss wants for all H times B rows; None where it wants nothing.
     """
 
     def __init__(
@@ -55,6 +57,8 @@ class RandomInputs:
         model_noise_shape: tuple[int, ...] | None,
         model_updates: int = 1,
         trains_model: bool = True,
+        step_noise_shape: tuple[int, ...] | None = None,
+        loss_draws_shape: tuple[int, ...] | None = None,
     ) -> None:
         self._experience = list(experience)
         self._trains_model = trains_model
@@ -65,6 +69,13 @@ class RandomInputs:
         self._model_noise_shape = model_noise_shape
         self._batches = [stream(seed, "batches") for seed in seeds]
         self._noises = [stream(seed, "noise") for seed in seeds]
+        self._step_noise_shape = step_noise_shape
+        self._loss_draws_shape = loss_draws_shape
+        wanted = {"step_noise": step_noise_shape, "loss_draws": loss_draws_shape}
+        # Streams of their own, so that a part that wants neither draws what it always drew.
+        self._optional = {
+            name: [stream(seed, name) for seed in seeds] for name, shape in wanted.items() if shape is not None
+        }
 
     def draw(self) -> dict[str, Tensor]:
         """What one update needs besides the tasks, by its name in `Batch`, on the CPU."""
@@ -81,10 +92,12 @@ class RandomInputs:
                     own.append(torch.rand(self._horizon, *self._model_noise_shape, generator=noises))
             noise = torch.randn(self._horizon, *self._noise_shape, generator=noises)
             drawn.append([noise, *own])
+        optional = self._draw_optional()
         noise, observation, *slices = (torch.stack(parts, 1) for parts in zip(*drawn, strict=True))
         if not slices:
-            return {"noise": noise, "observation": observation[0]}
+            return {"noise": noise, "observation": observation[0], **optional}
         return {
+            **optional,
             "noise": noise,
             "observation": observation,
             **dict(zip(("action", "reward", "model_noise"), slices, strict=False)),
@@ -92,14 +105,31 @@ class RandomInputs:
 
     def state_dict(self) -> dict[str, Tensor]:
         """States of all generators by name."""
-        state = {f"batches/{run}": generator.get_state() for run, generator in enumerate(self._batches)}
-        return state | {f"noise/{run}": generator.get_state() for run, generator in enumerate(self._noises)}
+        return {
+            f"{name}/{run}": generator.get_state()
+            for name, generators in self._generators().items()
+            for run, generator in enumerate(generators)
+        }
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Go on drawing from where the generators were."""
-        for run, (batches, noises) in enumerate(zip(self._batches, self._noises, strict=True)):
-            batches.set_state(state[f"batches/{run}"])
-            noises.set_state(state[f"noise/{run}"])
+        for name, generators in self._generators().items():
+            for run, generator in enumerate(generators):
+                generator.set_state(state[f"{name}/{run}"])
+
+    def _generators(self) -> dict[str, list[torch.Generator]]:
+        return {"batches": self._batches, "noise": self._noises, **self._optional}
+
+    def _draw_optional(self) -> dict[str, Tensor]:
+        drawn: dict[str, Tensor] = {}
+        if (shape := self._step_noise_shape) is not None:
+            rows = [torch.randn(self._horizon, *shape, generator=one) for one in self._optional["step_noise"]]
+            drawn["step_noise"] = torch.stack(rows, 1)
+        if (shape := self._loss_draws_shape) is not None:
+            drawn["loss_draws"] = torch.stack(
+                [torch.rand(*shape, generator=one) for one in self._optional["loss_draws"]]
+            )
+        return drawn
 
 
 class Inputs:

@@ -11,9 +11,10 @@ from attrs import frozen
 from torch import Tensor
 
 from rephase.engine.critic import CriticEnsembles
+from rephase.engine.decoding import RewardDecoder
 from rephase.engine.parts import SharedPart, StackedPart
 from rephase.engine.precision import in_full
-from rephase.engine.rewards import discounts, expectation
+from rephase.engine.rewards import discounts
 from rephase.manifest.algorithm import Algorithm, Variant
 
 __all__ = ["Imagination", "critic_targets", "imagine", "lambda_targets", "policy_loss", "return_exponent"]
@@ -22,7 +23,7 @@ _LARGEST_PASS = 1_000_000
 """Most entries of latents in one pass of a CPU: beyond, what a layer leaves behind no longer stays in the cache."""
 
 
-@frozen(eq=False)
+@frozen(eq=False, kw_only=True)
 class Imagination:
     """What H imagined steps of R runs from B start states each went through.
 
@@ -32,6 +33,7 @@ class Imagination:
         rewards: Expected rewards in symlog units, (H, R, B).
         last_value: Ensemble value of z_H with its gradient, (R, B).
         next_values: Ensemble values of z_1 to z_H without gradient, (H, R, B).
+        unsquashed: What the policies returned, before squashing, H times (R, B, A).
     """
 
     latents: Tensor
@@ -39,18 +41,21 @@ class Imagination:
     rewards: Tensor
     last_value: Tensor
     next_values: Tensor
+    unsquashed: tuple[Tensor, ...]
 
 
 def imagine(
     world_model: SharedPart | StackedPart,
     policy: StackedPart,
     critics: CriticEnsembles,
-    bins: Tensor,
+    rewards: RewardDecoder,
     observation: Tensor,
     task: Tensor,
     noise: Tensor,
     action_mask: Tensor | None = None,
     detach_policy_input: bool = True,
+    model_noise: Tensor | None = None,
+    offset: Tensor | None = None,
 ) -> Imagination:
     """Let the policies act in the world model for H steps.
 
@@ -62,24 +67,34 @@ def imagine(
         world_model: The runs' world models.
         policy: The runs' policies.
         critics: The runs' critics.
-        bins: Reward bins, (K,).
+        rewards: What reads the world models' reward heads.
         observation: Start observations, (R, B, S).
         task: Task indices, (R, B).
         noise: Standard normal draws, (H, R, ...) with the policy's own noise shape behind.
         action_mask: 1 where an action entry belongs to the task and 0 where it is padding, (R, B, A); None for none.
         detach_policy_input: Whether policies see latents without their history.
+        model_noise: Standard normal draws for world models whose steps are drawn, (H, R, ...); None for all others.
+        offset: What is added to the policies' actions before squashing, (H, R, B, A): zeros whose gradient somebody
+            wants to know; None for nothing.
 
     Returns:
         The roll-out.
     """
     latent = world_model.call("encode", observation, task)
-    latents, actions = [latent], []
-    for step_noise in noise.unbind(0):
+    latents, actions, unsquashed = [latent], [], []
+    for step, step_noise in enumerate(noise.unbind(0)):
         seen = latent.detach() if detach_policy_input else latent
-        action = policy.call("act", seen, step_noise).tanh()
+        returned = policy.call("act", seen, step_noise)
+        if offset is not None:
+            returned = returned + offset[step]
+        unsquashed.append(returned)
+        action = returned.tanh()
         if action_mask is not None:
             action = action * action_mask
-        latent = world_model.call("next", latent, action, task)
+        if model_noise is None:
+            latent = world_model.call("next", latent, action, task)
+        else:
+            latent = world_model.call("sample", latent, action, task, model_noise[step])
         latents.append(latent)
         actions.append(action)
     chain, done = torch.stack(latents), torch.stack(actions)
@@ -88,14 +103,21 @@ def imagine(
         world_model.call_over_time("reward", states, acted, task=task)
         for states, acted in zip(torch.split(chain[:-1], steps), torch.split(done, steps), strict=True)
     ]
-    logits = passes[0] if len(passes) == 1 else torch.cat(passes)
+    said = passes[0] if len(passes) == 1 else torch.cat(passes)
     last_value = critics.value(latent, fixed=True)
     with torch.no_grad():
         # One pass over (R, (H-1) B): the last step's value is known already.
         earlier = chain[1:-1].transpose(0, 1)
         values = critics.value(earlier.flatten(1, 2)).reshape(earlier.shape[:3]).transpose(0, 1)
         next_values = torch.cat([values, last_value.detach().unsqueeze(0)])
-    return Imagination(chain, done, expectation(logits, bins), last_value, next_values)
+    return Imagination(
+        latents=chain,
+        actions=done,
+        rewards=rewards.decode_over_time(said),
+        last_value=last_value,
+        next_values=next_values,
+        unsquashed=tuple(unsquashed),
+    )
 
 
 def _steps_of_a_pass(latent: Tensor, horizon: int) -> int:

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import torch
-from attrs import frozen
+from attrs import evolve, frozen
 from torch import Tensor, nn
 
 from rephase.engine.critic import CriticEnsembles
+from rephase.engine.decoding import RewardDecoder
 from rephase.engine.imagination import Imagination, critic_targets, imagine, policy_loss
 from rephase.engine.model_loss import world_model_loss
 from rephase.engine.parts import SharedPart, StackedPart
 from rephase.engine.statistics import RunningStatistics
 from rephase.manifest.algorithm import Algorithm, Variant
-from rephase.protocols import Spaces, WorldModel
+from rephase.protocols import OwnLoss, Spaces, WorldModel
 
 __all__ = ["Batch", "Learner", "Update", "action_masks", "clip_by_run"]
 
@@ -34,6 +35,8 @@ class Batch:
         action: Actions of the slices, (H, R, KB, A); only where the world model trains.
         reward: Rewards of the slices, (H, R, KB); only where the world model trains.
         model_noise: Uniform draws for the transition losses, (H, R, KB, ...); only where the world model wants them.
+        step_noise: Standard normal draws for the world model's steps, (H, R, B, ...); only where they are drawn.
+        loss_draws: Uniform draws for the policies' own losses, (R, HB, ...); only where they want them.
     """
 
     observation: Tensor
@@ -42,6 +45,8 @@ class Batch:
     action: Tensor | None = None
     reward: Tensor | None = None
     model_noise: Tensor | None = None
+    step_noise: Tensor | None = None
+    loss_draws: Tensor | None = None
 
 
 @frozen(eq=False)
@@ -64,12 +69,12 @@ class Learner:
         world_model: Shared and frozen, or stacked where it trains.
         policy: The runs' policies.
         critics: The runs' critics.
-        bins: Reward bins, (K,).
         algorithm: What to do.
         action_masks: 1 where an action entry belongs to a task, (tasks, A); used where the variant says so.
         task_parameters: Names of the world model's parameters that embed the task.
 
     Attributes:
+        rewards: What reads the world models' reward heads.
         uncleared: Parameters whose gradient, as logged, is never cleared; it is part of the state.
     """
 
@@ -79,7 +84,6 @@ class Learner:
         world_model: SharedPart | StackedPart,
         policy: StackedPart,
         critics: CriticEnsembles,
-        bins: Tensor,
         algorithm: Algorithm,
         action_masks: Tensor,
         task_parameters: Iterable[str] = (),
@@ -87,12 +91,15 @@ class Learner:
         self.world_model = world_model
         self.policy = policy
         self.critics = critics
-        self.bins = bins
+        self.rewards = RewardDecoder(world_model)
         self.algorithm = algorithm
-        self.returns = RunningStatistics(policy.runs, bins.dtype, bins.device)
+        self._action_size = action_masks.shape[1]
         self._mask = action_masks if algorithm.variants.mask_actions is Variant.CORRECTED else None
         self._policy_parameters = list(policy.parameters().values())
         self._critic_parameters = list(critics.parameters().values())
+        like = self._critic_parameters[0]
+        self.returns = RunningStatistics(policy.runs, like.dtype, like.device)
+        self._has_own_loss = isinstance(policy.module, OwnLoss)
         self._model_parameters = list(world_model.parameters().values())
         as_logged = algorithm.variants.task_embedding is Variant.AS_LOGGED
         untrained = set(task_parameters) if as_logged else set()
@@ -143,12 +150,15 @@ class Learner:
             for group in optimiser.param_groups:
                 group["lr"].fill_(rate)
 
-    def policy_objective(self, batch: Batch, detach_policy_input: bool = True) -> tuple[Tensor, Tensor, Imagination]:
+    def policy_objective(
+        self, batch: Batch, detach_policy_input: bool = True, offset: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Imagination]:
         """Actor loss of each run, updating the running statistics of returns.
 
         Args:
             batch: What to learn from; only start observations, tasks and noise are used.
             detach_policy_input: Whether policies see latents without their history.
+            offset: As in `imagine`.
 
         Returns:
             Normalised loss (R,), negative returns before normalisation (R, B), and the roll-out.
@@ -161,12 +171,14 @@ class Learner:
             self.world_model,
             self.policy,
             self.critics,
-            self.bins,
+            self.rewards,
             observation,
             batch.task,
             batch.noise,
             mask,
             detach_policy_input,
+            batch.step_noise,
+            offset,
         )
         raw = policy_loss(imagination, self.algorithm)
         if not self.algorithm.normalise_returns:
@@ -191,13 +203,45 @@ class Learner:
             # As logged, the actor loss adds to this gradient and nothing ever clears it.
             parameter.requires_grad_(self.algorithm.finetune_world_model)
         self.optimisers["actor"].zero_grad()
-        loss, _, imagination = self.policy_objective(batch)
+        offset = self._offset(batch)
+        loss, _, imagination = self.policy_objective(batch, offset=offset)
         loss.sum().backward()  # type: ignore[no-untyped-call]
+        metrics = {"actor_loss": loss.detach()}
+        if offset is not None:
+            metrics["own_loss"] = self._add_own_loss(batch, imagination, offset)
         norm = clip_by_run(self._policy_parameters, self.algorithm.actor_grad_norm)
         self.optimisers["actor"].step()
         with torch.no_grad():
             spread = self.policy.call("spread")
-        return imagination, {"actor_loss": loss.detach(), "actor_grad_norm": norm, "actor_stddev": spread}
+        return imagination, metrics | {"actor_grad_norm": norm, "actor_stddev": spread}
+
+    def _offset(self, batch: Batch) -> Tensor | None:
+        """Zeros (H, R, B, A) whose gradient is that of the actions; None where no policy asks for it."""
+        if not self._has_own_loss:
+            return None
+        rows = (batch.noise.shape[0], *batch.task.shape, self._action_size)
+        return torch.zeros(rows, dtype=batch.noise.dtype, device=batch.noise.device, requires_grad=True)
+
+    def _add_own_loss(self, batch: Batch, imagination: Imagination, offset: Tensor) -> Tensor:
+        """Add the gradients of the policies' own losses to what is there; returns the losses, (R,)."""
+        assert offset.grad is not None
+        # The loss is a mean over rows: their number makes each row's share of it a row's own.
+        steps = [
+            imagination.latents[:-1],
+            batch.noise,
+            torch.stack(imagination.unsquashed),
+            offset.grad * batch.task.shape[1],
+        ]
+        rows = [step.detach().transpose(0, 1).flatten(1, 2) for step in steps]
+
+        def own(policy: OwnLoss, latent: Tensor, noise: Tensor, action: Tensor, *rest: Tensor) -> Tensor:
+            gradient, *draws = rest
+            return policy.own_loss(latent, noise, action, gradient, draws[0] if draws else None)
+
+        draws = [] if batch.loss_draws is None else [batch.loss_draws]
+        losses = self.policy.call(own, *rows, *draws)
+        losses.sum().backward()  # type: ignore[no-untyped-call]
+        return losses.detach()
 
     def update_critics(self, imagination: Imagination, targets: Tensor) -> dict[str, Tensor]:
         """Fit the critics to targets (H, R, B), chunk by chunk, several times over; returns metrics (R,) by name."""
@@ -285,9 +329,7 @@ def _parts(batch: Batch, count: int) -> list[Batch]:
     noises = [None] * count if batch.model_noise is None else torch.split(batch.model_noise, size, 2)
     slices = (torch.split(part, size, 2) for part in (batch.observation, batch.action, batch.reward))
     return [
-        Batch(
-            observation=observation, task=batch.task, noise=batch.noise, action=action, reward=reward, model_noise=noise
-        )
+        evolve(batch, observation=observation, action=action, reward=reward, model_noise=noise)
         for observation, action, reward, noise in zip(*slices, noises, strict=True)
     ]
 

@@ -82,6 +82,11 @@ class StackedPart:
         sequences = [argument.transpose(0, 1) for argument in arguments]
         return self._map(method, 0, (*sequences, task)).transpose(0, 1)
 
+    @property
+    def module(self) -> nn.Module:
+        """One copy, for what does not depend on a run's numbers: the numbers it holds are not any run's."""
+        return self._template.part
+
     def constrain(self, *arguments: Tensor) -> None:
         """Let each run's copy put its parameters back inside their bounds, in place; arguments are (R, ...)."""
         with torch.no_grad():

@@ -92,7 +92,8 @@ class Planner:
 
     Args:
         imagined: What is planned in.
-        encode: Observations (R, E, S) to latents (R, E, L).
+        encode: Observations (R, E, S) to latents (R, E, L), called once for each step of the episodes.
+        taken: Called with the latents (R, E, L) and the actions (R, E, A) that were settled on.
         noise_shape: Shape of the policy's noise for a number of rows.
         action_size: Width A of an action.
         planning: The settings.
@@ -105,6 +106,7 @@ class Planner:
         *,
         imagined: Imagined,
         encode: Callable[[Tensor], Tensor],
+        taken: Callable[[Tensor, Tensor], None],
         noise_shape: Callable[[int], tuple[int, ...]],
         action_size: int,
         planning: Planning,
@@ -113,6 +115,7 @@ class Planner:
     ) -> None:
         self._imagined = imagined
         self._encode = encode
+        self._taken = taken
         self._noise_shape = noise_shape
         self._action_size = action_size
         self._planning = planning
@@ -131,6 +134,7 @@ class Planner:
             self._mean = torch.cat([self._mean[1:], torch.zeros_like(self._mean[:1])])
         noise = self._draw(episodes, latent)
         action, self._mean = plan(self._imagined, latent, self._mean, noise, self._planning, self._gamma)
+        self._taken(latent, action)
         return action.cpu()
 
     def _draw(self, episodes: int, like: Tensor) -> PlanningNoise:

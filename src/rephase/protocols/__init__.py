@@ -7,12 +7,19 @@ from __future__ import annotations
 
 from rephase.protocols.environment import BatchedEnvironment
 from rephase.protocols.integrator import Integrator, Velocity
-from rephase.protocols.policy import Policy
+from rephase.protocols.policy import OwnLoss, Policy
 from rephase.protocols.resources import JobRequest
 from rephase.protocols.runner import Bind, Container, Job, JobState, Runner, Stage, Task, Ticket
 from rephase.protocols.shapes import Spaces
 from rephase.protocols.tracker import Tracker
-from rephase.protocols.world_model import Calibrated, WorldModel
+from rephase.protocols.world_model import (
+    Calibrated,
+    OwnRewards,
+    Recurrent,
+    Stochastic,
+    TwoHotRewards,
+    WorldModel,
+)
 
 __all__ = [
     "BatchedEnvironment",
@@ -23,13 +30,18 @@ __all__ = [
     "Job",
     "JobRequest",
     "JobState",
+    "OwnLoss",
+    "OwnRewards",
     "Policy",
+    "Recurrent",
     "Runner",
     "Spaces",
     "Stage",
+    "Stochastic",
     "Task",
     "Ticket",
     "Tracker",
+    "TwoHotRewards",
     "Velocity",
     "WorldModel",
 ]

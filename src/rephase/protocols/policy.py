@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-__all__ = ["Policy"]
+__all__ = ["OwnLoss", "Policy"]
 
 
 @runtime_checkable
@@ -54,4 +54,34 @@ class Policy(Protocol):
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw every parameter afresh from ``generator`` and from nothing else."""
+        ...
+
+
+@runtime_checkable
+class OwnLoss(Protocol):
+    """What a policy may have besides: a loss of its own, added to the loss of the return in every update.
+
+    Terms of entropy, likelihood, distillation or matching are written so. How much it counts is a setting of its own.
+    """
+
+    def own_loss(self, latent: Tensor, noise: Tensor, action: Tensor, gradient: Tensor, draws: Tensor | None) -> Tensor:
+        """The loss over N latents that a roll-out went through.
+
+        Nothing it is given has a gradient of its own: the loss reaches the policy's parameters and nothing else.
+
+        Args:
+            latent: Latents, (N, L).
+            noise: The noise `Policy.act` was given there, (N, ...).
+            action: What it returned, before ``tanh``, (N, A).
+            gradient: How each row's share of the loss of the return changes with its action, (N, A): against it, the
+                return grows.
+            draws: Uniform draws from [0, 1) of `own_loss_draws`, or None when that is None.
+
+        Returns:
+            A scalar, the mean over rows, weighted as the policy's settings say.
+        """
+        ...
+
+    def own_loss_draws(self, batch_size: int) -> tuple[int, ...] | None:
+        """Shape of the draws `own_loss` wants for ``batch_size`` rows, the first axis; None for none."""
         ...

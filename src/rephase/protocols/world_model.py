@@ -1,8 +1,11 @@
 """What a world model is: observations to latents, latents forward in time, and a reward for each.
 
 A world model is an ordinary `torch.nn.Module` written for one run. Shapes use B for batch, S for the width of an
-observation, A for the width of an action, L for the width of a latent and K for the number of reward bins. Every
-method also takes one leading time axis, with ``task`` of shape (B,) shared by all times.
+observation, A for the width of an action, L for the width of a latent and K for what the reward head says. Methods of
+`WorldModel` also take one leading time axis, with ``task`` of shape (B,) shared by all times.
+
+`TwoHotRewards` or `OwnRewards` says how rewards are read and trained: a model has one of them. The others are what a
+model may have besides, found by its methods: `Calibrated`, `Stochastic`, `Recurrent`.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-__all__ = ["Calibrated", "WorldModel"]
+__all__ = ["Calibrated", "OwnRewards", "Recurrent", "Stochastic", "TwoHotRewards", "WorldModel"]
 
 
 @runtime_checkable
@@ -29,15 +32,14 @@ class WorldModel(Protocol):
         ...
 
     def next(self, latent: Tensor, action: Tensor, task: Tensor) -> Tensor:
-        """Latent (..., B, L) one agent step after taking ``action`` (..., B, A) in ``latent`` (..., B, L)."""
+        """Latent (..., B, L) one agent step after taking ``action`` (..., B, A) in ``latent`` (..., B, L).
+
+        Of a `Stochastic` model it is the mean of what `Stochastic.sample` draws.
+        """
         ...
 
     def reward(self, latent: Tensor, action: Tensor, task: Tensor) -> Tensor:
-        """Logits (..., B, K) over `reward_bins` of the reward for taking ``action`` in ``latent``."""
-        ...
-
-    def reward_bins(self) -> Tensor:
-        """Values (K,) the reward logits are about, in symlog units, increasing."""
+        """What the reward head says (..., B, K) of taking ``action`` in ``latent``: logits, or what the model reads."""
         ...
 
     def transition_loss(
@@ -75,6 +77,77 @@ class WorldModel(Protocol):
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw every parameter afresh from ``generator`` and from nothing else."""
+        ...
+
+
+@runtime_checkable
+class TwoHotRewards(Protocol):
+    """How most models read rewards: `WorldModel.reward` gives logits over bins, trained by two-hot codes."""
+
+    def reward_bins(self) -> Tensor:
+        """Values (K,) the reward logits are about, in symlog units, increasing."""
+        ...
+
+
+@runtime_checkable
+class OwnRewards(Protocol):
+    """How a model reads rewards itself, in place of `TwoHotRewards`: one number, a Gaussian, or anything else.
+
+    The algorithm's variant ``reward_loss`` is about two-hot heads and does not reach it.
+    """
+
+    def decode_reward(self, output: Tensor) -> Tensor:
+        """The reward expected, in symlog units (...), by what `WorldModel.reward` said (..., K)."""
+        ...
+
+    def reward_loss(self, output: Tensor, reward: Tensor) -> Tensor:
+        """How badly what `WorldModel.reward` said (..., K) misses plain rewards (...): (...), one for each."""
+        ...
+
+
+@runtime_checkable
+class Stochastic(Protocol):
+    """What a world model may have besides, if its steps are drawn: policies are trained in what it draws.
+
+    It draws nothing itself; the noise comes from a stream of the run's own. It is fitted one step from what was
+    observed and never along its own draws, whose errors a likelihood would take for spread. Planning and predicted
+    returns follow `WorldModel.next`, the mean, so that no sequence of actions wins by luck.
+    """
+
+    def sample(self, latent: Tensor, action: Tensor, task: Tensor, noise: Tensor) -> Tensor:
+        """Draw the latent (B, L) after ``action`` (B, A) in ``latent`` (B, L), with a gradient to both.
+
+        Args:
+            latent: Where the step starts.
+            action: What is done.
+            task: Task indices, (B,).
+            noise: Standard normal draws of `sample_noise_shape`.
+        """
+        ...
+
+    def sample_noise_shape(self, batch_size: int) -> tuple[int, ...]:
+        """Shape of the noise `sample` wants for ``batch_size`` rows; the first entry is the batch."""
+        ...
+
+
+@runtime_checkable
+class Recurrent(Protocol):
+    """What a world model may have besides, if it remembers: its memory is a part of the latent.
+
+    `WorldModel.encode` gives the latent of an observation before which nothing was seen, `WorldModel.next` carries the
+    memory along a roll-out, and `observe` does so through real episodes: those it is fitted to and those it is
+    evaluated in. Policies and critics see the memory with the rest of the latent.
+    """
+
+    def observe(self, latent: Tensor, action: Tensor, observation: Tensor, task: Tensor) -> Tensor:
+        """The latent (B, L) when, after ``action`` (B, A) in ``latent`` (B, L), ``observation`` (B, S) is seen.
+
+        Args:
+            latent: What was known before.
+            action: What was done, as the model sees it: padding set to zero where the algorithm says so.
+            observation: What came of it.
+            task: Task indices, (B,).
+        """
         ...
 
 

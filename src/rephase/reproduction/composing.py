@@ -142,6 +142,11 @@ def _fitting(part: Part, built: object, protocol: type) -> object:
     lacks = [name for name in vars(protocol) if not name.startswith("_") and not hasattr(type(built), name)]
     lacks = [name for name in lacks if name not in vars(built)] if hasattr(built, "__dict__") else lacks
     problem = f"has no {' and no '.join(lacks)}" if lacks else ""
+    if offer.kind is Kind.WORLD_MODEL and not lacks:
+        from rephase.protocols import OwnRewards, TwoHotRewards
+
+        if not isinstance(built, OwnRewards | TwoHotRewards):
+            problem = "has neither reward_bins nor both decode_reward and reward_loss"
     if offer.kind is not Kind.INTEGRATOR:
         from torch import nn
 

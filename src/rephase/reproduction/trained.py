@@ -8,15 +8,17 @@ from __future__ import annotations
 import glob
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from rephase.errors import CheckpointError, InputMismatch, UsageError
+from rephase.manifest.algorithm import Variant
 from rephase.manifest.hashing import short
 from rephase.manifest.record import Record, read_record
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from torch import Tensor, nn
 
     from rephase.protocols import Policy, WorldModel
 
@@ -68,6 +70,7 @@ def trained_policy(folder: Path, project: Path) -> tuple[Record, Callable[[NDArr
         CheckpointError: When the policy's file does not fit its part.
     """
     from rephase.engine.checkpoints import read_tensors
+    from rephase.engine.learner import action_masks
     from rephase.plugins.registry import discover
     from rephase.reproduction.composing import build_policy, compose
     from rephase.reproduction.loading import load_world_model
@@ -98,27 +101,32 @@ def trained_policy(folder: Path, project: Path) -> tuple[Record, Callable[[NDArr
         policy.load_state_dict(tensors)  # type: ignore[attr-defined]  # every policy is a torch module
     except RuntimeError as error:
         raise CheckpointError(f"does not fit its policy ({error})", where=str(folder / record.policy_file)) from error
-    return record, acting(world_model, policy, tasks.find(record.task).index)
+    masked = phase.algorithm(record.config).variants.mask_actions is Variant.CORRECTED
+    mask = action_masks(tasks.spaces) if masked else None
+    return record, acting(world_model, policy, tasks.find(record.task).index, mask)
 
 
-def acting(world_model: WorldModel, policy: Policy, task: int) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+def acting(
+    world_model: WorldModel, policy: Policy, task: int, mask: Tensor | None = None
+) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
     """Return the deterministic policy of a run, as a function from observations (B, S) to actions (B, A) in [-1, 1].
 
     Args:
-        world_model: What encodes observations.
+        world_model: What makes latents of observations; one that remembers does so from the function's first call on.
         policy: The run's policy.
         task: Index of the run's task.
+        mask: 1 where an action entry belongs to a task, (tasks, A), where the world model is to see no other.
     """
     import torch
 
-    index = torch.tensor([task])
+    from rephase.engine.acting import Actors
+    from rephase.engine.parts import SharedPart, StackedPart
+
+    parts = SharedPart(cast("nn.Module", world_model), 1), StackedPart([cast("nn.Module", policy)])
+    actors = Actors(*parts, torch.tensor([task]), mask)
 
     def act(observation: NDArray[np.float32]) -> NDArray[np.float32]:
-        with torch.no_grad():
-            rows = index.expand(len(observation))
-            world_model.constrain(rows)
-            action = policy.mean(world_model.encode(torch.from_numpy(observation), rows)).tanh()
-        found: NDArray[np.float32] = action.numpy()
+        found: NDArray[np.float32] = actors.act(torch.from_numpy(observation).unsqueeze(0))[0].numpy()
         return found
 
     return act

@@ -315,7 +315,7 @@ class CohortTraining:
 
     def _evaluate(self, name: str, episodes: int, by: Callable[[Tensor], Tensor] | None = None) -> EpisodeResults:
         """Play episodes now, by the policies on the CPU unless by something else."""
-        on_the_cpu = self.cohort.act if self.cohort.device.type == "cpu" else self.cohort.actors().act
+        on_the_cpu = self.cohort.acting() if self.cohort.device.type == "cpu" else self.cohort.actors().act
         return self._episodes.play(name, episodes, by or on_the_cpu, self._answer_a_stop)
 
     def _answer_a_stop(self) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from rephase.plugins import Kind, Offer
-from rephase.protocols import Integrator, Policy
+from rephase.protocols import Integrator, OwnLoss, Policy
 from rephase.testing.modules import BATCH, SPACES, ModuleConformance, fixed
 from rephase.testing.offers import built_config
 
@@ -20,7 +20,10 @@ _LATENT = 16
 
 
 class PolicyConformance(ModuleConformance):
-    """Tests of a policy; supply the fixture ``offer``, and ``settings`` where defaults do not do."""
+    """Tests of a policy; supply the fixture ``offer``, and ``settings`` where defaults do not do.
+
+    Where it has a loss of its own (`rephase.protocols.OwnLoss`), the tests hold that to its rules, too.
+    """
 
     @pytest.fixture
     def build(self, offer: Offer, settings: dict[str, Any], integrator: Integrator | None) -> Callable[[], Any]:
@@ -32,7 +35,12 @@ class PolicyConformance(ModuleConformance):
     def outputs(self, part: Any, dtype: torch.dtype = torch.float32) -> dict[str, Tensor]:
         """Sampled and deterministic actions of fixed latents."""
         latent = fixed(BATCH, _LATENT, name="latent", dtype=dtype)
-        return {"act": part.act(latent, _noise(part, BATCH, dtype)), "mean": part.mean(latent), "spread": part.spread()}
+        found = {
+            "act": part.act(latent, _noise(part, BATCH, dtype)),
+            "mean": part.mean(latent),
+            "spread": part.spread(),
+        }
+        return found | ({"own_loss": part.own_loss(*_imagined(part, dtype))} if isinstance(part, OwnLoss) else {})
 
     def test_is_a_policy(self, part: Any) -> None:
         """Every method of the protocol is there."""
@@ -45,7 +53,10 @@ class PolicyConformance(ModuleConformance):
             expected = (BATCH, SPACES.action)
             assert found[name].shape == expected, f"{name} returned {tuple(found[name].shape)}, expected {expected}"
         assert part.noise_shape(BATCH)[0] == BATCH, "the first entry of noise_shape is not the batch size"
-        assert found["spread"].shape == (), "spread is not a scalar"
+        for name in ("spread", "own_loss"):
+            assert name not in found or found[name].shape == (), f"{name} is not a scalar"
+        draws = part.own_loss_draws(BATCH) if isinstance(part, OwnLoss) else None
+        assert draws is None or draws[0] == BATCH, "the first entry of own_loss_draws is not the batch size"
 
     def test_every_row_stands_alone(self, part: Any) -> None:
         """An action depends on its own latent and noise, not on the rest of the batch."""
@@ -64,7 +75,9 @@ class PolicyConformance(ModuleConformance):
         assert torch.equal(latent, before[0]) and torch.equal(noise, before[1]), "act changed its inputs in place"
 
     def test_gradients_reach_every_parameter(self, part: Any) -> None:
-        """A loss on sampled actions moves every parameter, and its gradient reaches the latents."""
+        """A loss on sampled actions, and one of its own, moves every parameter, and the former reaches the latents."""
+        if isinstance(part, OwnLoss):
+            part.own_loss(*_imagined(part)).backward()  # type: ignore[no-untyped-call]
         latent = fixed(BATCH, _LATENT, name="latent").requires_grad_()
         weights = fixed(BATCH, SPACES.action, name="weights")
         (part.act(latent, _noise(part, BATCH)) * weights).sum().backward()
@@ -72,6 +85,31 @@ class PolicyConformance(ModuleConformance):
             reached = parameter.grad is not None and bool((parameter.grad != 0).any())
             assert reached, f"no gradient reaches {name}"
         assert latent.grad is not None and bool((latent.grad != 0).any()), "no gradient reaches the latents"
+
+    def test_a_loss_of_its_own_moves_the_policy_alone(self, part: Any) -> None:
+        """It depends on parameters, says what its gradient is, and leaves what it is given alone."""
+        if not isinstance(part, OwnLoss):
+            return
+        given = _imagined(part)
+        before = [None if value is None else value.clone() for value in given]
+        loss = part.own_loss(*given)
+        assert loss.requires_grad, "own_loss has no gradient: it moves nothing"
+        loss.backward()  # type: ignore[no-untyped-call]
+        module: Any = part
+        moved = [value for value in module.parameters() if value.grad is not None and bool((value.grad != 0).any())]
+        assert moved, "own_loss moves no parameter"
+        for name, value, kept in zip(("latent", "noise", "action", "gradient", "draws"), given, before, strict=True):
+            same = value is None or kept is None or torch.equal(value, kept)
+            assert same, f"own_loss changed its {name} in place"
+
+    def test_a_loss_of_its_own_is_a_mean_over_rows(self, part: Any) -> None:
+        """Every row twice gives the same loss, so that its weight does not depend on the size of a batch."""
+        if not isinstance(part, OwnLoss):
+            return
+        once = _imagined(part)
+        twice = [None if value is None else torch.cat([value, value]) for value in once]
+        alone, doubled = part.own_loss(*once), part.own_loss(*twice)  # type: ignore[arg-type]
+        assert torch.allclose(alone, doubled, rtol=1e-4, atol=1e-5), "own_loss grows with the number of rows"
 
     def test_constraining_twice_is_constraining_once(self, part: Any) -> None:
         """After `constrain` the parameters are within bounds: doing it again changes nothing."""
@@ -88,3 +126,13 @@ class PolicyConformance(ModuleConformance):
 
 def _noise(part: Any, batch: int, dtype: torch.dtype = torch.float32) -> Tensor:
     return fixed(*part.noise_shape(batch), name="noise", dtype=dtype)
+
+
+def _imagined(part: Any, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None]:
+    """What a roll-out hands to a policy's own loss."""
+    latent, noise = fixed(BATCH, _LATENT, name="latent", dtype=dtype), _noise(part, BATCH, dtype)
+    with torch.no_grad():
+        action = part.act(latent, noise)
+    shape = part.own_loss_draws(BATCH)
+    draws = None if shape is None else fixed(*shape, name="draws", dtype=dtype).sigmoid()
+    return latent, noise, action, fixed(BATCH, SPACES.action, name="gradient", dtype=dtype), draws

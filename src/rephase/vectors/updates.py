@@ -74,7 +74,6 @@ def _learner(file: ReferenceFile, builder: Builder, algorithm: Algorithm) -> tup
         world_model=part,
         policy=StackedPart([builder.policy()]),
         critics=builder.critics(),
-        bins=model.reward_bins(),
         algorithm=algorithm,
         action_masks=action_masks(file.spaces()).to(file.device),
         task_parameters=model.task_parameters(),

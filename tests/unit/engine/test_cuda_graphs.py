@@ -245,7 +245,6 @@ def test_elsewhere_than_on_a_cpu_an_update_stays_there(
         world_model=StackedPart(models) if trains else SharedPart(models[0], 3),
         policy=StackedPart([build_policy("flow" if flow else "gaussian").to("meta") for _ in range(3)]),
         critics=CriticEnsembles(3, 8, algorithm.critic_units, algorithm.critics).to("meta"),
-        bins=models[0].reward_bins(),
         algorithm=algorithm,
         action_masks=action_masks(spaces).to("meta"),
         task_parameters=models[0].task_parameters(),

@@ -5,6 +5,7 @@ import torch
 from attrs import evolve
 
 from rephase.engine.critic import CriticEnsembles
+from rephase.engine.decoding import RewardDecoder
 from rephase.engine.imagination import (
     Imagination,
     critic_targets,
@@ -37,7 +38,14 @@ def forward_lambda_return(rewards, values, gamma, lam):
 def rollout():
     generator = torch.Generator().manual_seed(0)
     draw = lambda *shape: torch.randn(*shape, generator=generator, dtype=torch.float64)  # noqa: E731
-    return Imagination(draw(6, 2, 3, 8), draw(5, 2, 3, 3), draw(5, 2, 3), draw(2, 3), draw(5, 2, 3))
+    return Imagination(
+        latents=draw(6, 2, 3, 8),
+        actions=draw(5, 2, 3, 3),
+        rewards=draw(5, 2, 3),
+        last_value=draw(2, 3),
+        next_values=draw(5, 2, 3),
+        unsquashed=(),
+    )
 
 
 @pytest.mark.parametrize("lam", [0.0, 0.5, 0.95])
@@ -110,7 +118,8 @@ def test_imagination_is_the_plain_loop(parts, horizon, batch, entries, monkeypat
     monkeypatch.setattr("rephase.engine.imagination._LARGEST_PASS", entries)
     model, policies, critics = parts
     observation, task, noise = inputs(horizon, batch)
-    found = imagine(SharedPart(model, 2), StackedPart(policies), critics, model.reward_bins(), observation, task, noise)
+    shared = SharedPart(model, 2)
+    found = imagine(shared, StackedPart(policies), critics, RewardDecoder(shared), observation, task, noise)
     for run, policy in enumerate(policies):
         latent = model.encode(observation[run], task[run])
         for step in range(horizon):
@@ -137,7 +146,7 @@ def test_detaching_cuts_the_policies_inputs_only(parts):
             SharedPart(model, 2),
             part,
             critics,
-            model.reward_bins(),
+            RewardDecoder(SharedPart(model, 2)),
             observation,
             task,
             noise[:horizon],
@@ -158,9 +167,8 @@ def test_masked_actions_reach_neither_dynamics_nor_reward(parts):
     mask = masks[task]
 
     def outcome(mask, model):
-        found = imagine(
-            SharedPart(model, 2), StackedPart(policies), critics, model.reward_bins(), observation, task, noise, mask
-        )
+        shared = SharedPart(model, 2)
+        found = imagine(shared, StackedPart(policies), critics, RewardDecoder(shared), observation, task, noise, mask)
         return found.latents, found.rewards, found.actions
 
     latents, rewards, actions = outcome(mask, model)
@@ -185,5 +193,5 @@ def test_rewards_take_as_many_passes_as_a_cache_wants(parts, entries, expected, 
     shared, passes = SharedPart(model, 2), []
     call = shared.call_over_time
     monkeypatch.setattr(shared, "call_over_time", lambda *given, **named: passes.append(1) or call(*given, **named))
-    imagine(shared, StackedPart(policies), critics, model.reward_bins(), *inputs(3))
+    imagine(shared, StackedPart(policies), critics, RewardDecoder(shared), *inputs(3))
     assert len(passes) == expected

@@ -31,7 +31,6 @@ def build_learner(build_model, build_policy, spaces):
             world_model=StackedPart(models, stackable) if trains else SharedPart(models[0], len(seeds)),
             policy=StackedPart([build_policy(policy, seed, torch.float64) for seed in seeds], stackable),
             critics=critics,
-            bins=models[0].reward_bins(),
             algorithm=algorithm,
             action_masks=action_masks(spaces).double(),
             task_parameters=models[0].task_parameters(),

@@ -8,7 +8,15 @@ from attrs import field, frozen, validators
 
 from rephase.plugins import Kind, Offer, hookimpl
 
-__all__ = ["Encoder", "FlowPolicyConfig", "FlowWorldModelConfig", "TauDraw", "VelocityHead", "rephase_offers"]
+__all__ = [
+    "Encoder",
+    "FlowPolicyConfig",
+    "FlowWorldModelConfig",
+    "MatchedFlowPolicyConfig",
+    "TauDraw",
+    "VelocityHead",
+    "rephase_offers",
+]
 
 _positive = validators.gt(0)
 _sizes = validators.deep_iterable(validators.gt(0))
@@ -95,9 +103,22 @@ class FlowPolicyConfig:
     lowest_log_std: float = -10.0
 
 
+@frozen(kw_only=True)
+class MatchedFlowPolicyConfig(FlowPolicyConfig):
+    """Settings of the flow-ODE policy that is also trained by flow matching.
+
+    Args:
+        matching: Weight of the flow-matching loss beside the loss of the return; 0 leaves the flow-ODE policy.
+        improvement: Longest step, before squashing, by which an action is improved to make the flow's goal.
+    """
+
+    matching: float = field(default=0.1, validator=validators.ge(0.0))
+    improvement: float = field(default=0.1, validator=validators.gt(0.0))
+
+
 @hookimpl
 def rephase_offers() -> list[Offer]:
-    """Offer the world model ``flow`` and the policy ``flow-ode``."""
+    """Offer the world model ``flow`` and the policies ``flow-ode`` and ``flow-matched``."""
     return [
         Offer(
             kind=Kind.WORLD_MODEL,
@@ -113,6 +134,14 @@ def rephase_offers() -> list[Offer]:
             summary="actions that follow a learned velocity from Gaussian noise",
             config=FlowPolicyConfig,
             loader="rephase_flow.policy:FlowPolicy",
+            takes_integrator=True,
+        ),
+        Offer(
+            kind=Kind.POLICY,
+            name="flow-matched",
+            summary="flow-ode whose flow is also matched to actions that the return improved",
+            config=MatchedFlowPolicyConfig,
+            loader="rephase_flow.matched:MatchedFlowPolicy",
             takes_integrator=True,
         ),
     ]

@@ -41,9 +41,9 @@ class FlowPolicy(nn.Module):
         """Flow from zero: the deterministic action before squashing, (B, A)."""
         return self._flow(latent, latent.new_zeros(*latent.shape[:-1], self.init_logstd.shape[0]))
 
-    def velocity(self, latent: Tensor, x: Tensor, tau: float) -> Tensor:
-        """Velocity (B, A) at the point ``x`` (B, A) and pseudo-time ``tau``, given latents (B, L)."""
-        column = torch.full_like(x[..., :1], tau)
+    def velocity(self, latent: Tensor, x: Tensor, tau: float | Tensor) -> Tensor:
+        """Velocity (B, A) at points ``x`` (B, A) and pseudo-time ``tau``, a number or (B, 1), given latents (B, L)."""
+        column = tau if isinstance(tau, Tensor) else torch.full_like(x[..., :1], tau)
         return self.velocity_net(torch.cat([latent, x, column], -1))  # type: ignore[no-any-return]
 
     def noise_shape(self, batch_size: int) -> tuple[int, ...]:

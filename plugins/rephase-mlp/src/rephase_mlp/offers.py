@@ -8,7 +8,7 @@ from attrs import field, frozen, validators
 
 from rephase.plugins import Kind, Offer, hookimpl
 
-__all__ = ["Encoder", "GaussianPolicyConfig", "MLPWorldModelConfig", "rephase_offers"]
+__all__ = ["Encoder", "GaussianGRUConfig", "GaussianPolicyConfig", "MLPWorldModelConfig", "rephase_offers"]
 
 _positive = validators.gt(0)
 _sizes = validators.deep_iterable(validators.gt(0))
@@ -57,6 +57,30 @@ class MLPWorldModelConfig:
 
 
 @frozen(kw_only=True)
+class GaussianGRUConfig:
+    """Sizes of the recurrent Gaussian world model.
+
+    Args:
+        memory: Width M of what it remembers; a latent is as wide as an observation and this together.
+        units: Hidden widths of the networks for the next observation and for the reward.
+        task_size: Width E of a task's embedding.
+        lowest_std: Least standard deviation of a step, in deviations of an observation.
+        highest_std: Largest standard deviation of a step.
+    """
+
+    memory: int = field(default=64, validator=_positive)
+    units: tuple[int, ...] = field(default=(256, 256), validator=_sizes)
+    task_size: int = field(default=16, validator=_positive)
+    lowest_std: float = field(default=0.01, validator=validators.gt(0.0))
+    highest_std: float = field(default=1.0, validator=validators.gt(0.0))
+
+    @highest_std.validator
+    def _order(self, attribute: object, value: float) -> None:
+        if value <= self.lowest_std:
+            raise ValueError(f"must be above lowest_std = {self.lowest_std}, found {value}")
+
+
+@frozen(kw_only=True)
 class GaussianPolicyConfig:
     """Settings of the Gaussian policy; the defaults are the log's.
 
@@ -73,7 +97,7 @@ class GaussianPolicyConfig:
 
 @hookimpl
 def rephase_offers() -> list[Offer]:
-    """Offer the world model ``mlp`` and the policy ``gaussian-mlp``."""
+    """Offer the world models ``mlp`` and ``gaussian-gru`` and the policy ``gaussian-mlp``."""
     return [
         Offer(
             kind=Kind.WORLD_MODEL,
@@ -88,5 +112,12 @@ def rephase_offers() -> list[Offer]:
             summary="MLP mean with state-independent Gaussian noise",
             config=GaussianPolicyConfig,
             loader="rephase_mlp.policy:GaussianPolicy",
+        ),
+        Offer(
+            kind=Kind.WORLD_MODEL,
+            name="gaussian-gru",
+            summary="remembers by a gated unit, draws Gaussian steps, rewards as a Gaussian",
+            config=GaussianGRUConfig,
+            loader="rephase_mlp.recurrent:GaussianGRU",
         ),
     ]
