@@ -25,6 +25,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "UNTRAINED",
     "Digest",
+    "Evaluated",
     "Outcome",
     "RecordedOutcomes",
     "SummaryRow",
@@ -64,6 +65,19 @@ class Digest:
 
 
 @frozen(kw_only=True)
+class Evaluated:
+    """What a run's policy returned at a step on its way.
+
+    Args:
+        step: Updates done.
+        reward: Mean return of the episodes played then, points.
+    """
+
+    step: int
+    reward: float
+
+
+@frozen(kw_only=True)
 class Outcome:
     """What one run returned.
 
@@ -81,6 +95,11 @@ class Outcome:
         config_digest: Digest of the resolved configuration, ``sha256:<64 hex>``; empty where unknown.
         source: Where the figures come from, such as ``log``; empty means the file's own source.
         digests: Digests the run left on its way, for replay; empty where it left none.
+        curve: Evaluations on the way, the last one included; empty where there was only the last.
+        predicted_return: What the run's own world model promises for the episodes of the evaluation, points; None where
+            it has none of its own.
+        update_seconds: Processor seconds of one update, of those of the runs trained together an equal share; None
+            where unknown. For comparing costs on one machine: no verdict looks at it.
     """
 
     config: str
@@ -96,6 +115,9 @@ class Outcome:
     config_digest: str = ""
     source: str = ""
     digests: tuple[Digest, ...] = ()
+    curve: tuple[Evaluated, ...] = ()
+    predicted_return: float | None = None
+    update_seconds: float | None = None
 
     @property
     def run(self) -> tuple[str, str, int]:

@@ -16,7 +16,7 @@ from attrs import field, frozen
 
 from rephase.errors import InvalidRecord, ManifestError
 from rephase.manifest.hashing import digest_of, plain
-from rephase.manifest.outcomes import Digest, Outcome
+from rephase.manifest.outcomes import Digest, Evaluated, Outcome
 from rephase.manifest.phase import Run
 from rephase.manifest.reading import structure
 
@@ -77,7 +77,8 @@ class Record:
         attempt: Which attempt this was, from 1.
         resumed: Whether it went on from a checkpoint of an earlier attempt.
         wall_seconds: Time spent training and evaluating over all attempts, shared by the runs trained together.
-        provenance: Code, plugins, machine and job, as plain values.
+        provenance: Code, plugins, machine and job, as plain values; ``update_seconds`` is the processor time of one
+            update, of those of the runs trained together an equal share.
     """
 
     schema: int = RECORD_SCHEMA
@@ -130,6 +131,9 @@ class Record:
             epochs=self.epochs,
             config_digest=self.config_digest,
             digests=self.digests,
+            curve=tuple(Evaluated(step=one.epoch, reward=one.reward) for one in self.curve if len(self.curve) > 1),
+            predicted_return=self.curve[-1].predicted_return if self.curve else None,
+            update_seconds=self.provenance.get("update_seconds"),
         )
 
     @property

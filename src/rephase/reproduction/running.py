@@ -333,7 +333,13 @@ def _keep(
         attempt=attempt,
         resumed=training.resumed,
         wall_seconds=round(training.seconds, 3),
-        provenance={**origin, **training.execution(), "device": prepared.device, "manifest": short(phase.digest)},
+        provenance={
+            **origin,
+            **training.execution(),
+            "device": prepared.device,
+            "manifest": short(phase.digest),
+            "update_seconds": training.update_seconds,
+        },
     )
     store.write_record(record)
 

@@ -121,6 +121,7 @@ class CohortTraining:
         self.failures: dict[Run, RunFailed] = {}
         self.resumed = False
         self.seconds_before = 0.0
+        self._processor_seconds = 0.0
         self._phase = phase
         self._checkpoint = checkpoint
         self._stopping = stopping
@@ -145,6 +146,12 @@ class CohortTraining:
         """Time spent on these runs, earlier attempts included."""
         return self.seconds_before + time.monotonic() - self._started
 
+    @property
+    def update_seconds(self) -> float | None:
+        """Processor seconds of one update in this attempt, as one run's share; None where it made none."""
+        updates = self.cohort.epoch - self._first_epoch
+        return round(self._processor_seconds / updates / len(self.runs), 6) if updates else None
+
     def execution(self) -> dict[str, str]:
         """How these runs are computed here, for their records and for people."""
         return {
@@ -168,7 +175,9 @@ class CohortTraining:
                 self._evaluate_on_the_way()
             self._answer_requests()
             self._collect()
+            before = time.process_time()
             self.cohort.advance(self._epochs_to_go(stride))
+            self._processor_seconds += time.process_time() - before
             epoch = self.cohort.epoch
             if epoch % stride == 0 or epoch == algorithm.epochs:
                 self._look_for_failures()

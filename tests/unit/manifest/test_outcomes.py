@@ -6,6 +6,7 @@ import pytest
 from rephase.errors import ManifestError
 from rephase.manifest.outcomes import (
     Digest,
+    Evaluated,
     Outcome,
     RecordedOutcomes,
     SummaryRow,
@@ -32,6 +33,9 @@ def recorded(**changes):
                 plan_reward=980.0,
                 job="7_0",
                 digests=DIGESTS,
+                curve=(Evaluated(step=100, reward=512.5), Evaluated(step=200, reward=981.25)),
+                predicted_return=990.0,
+                update_seconds=0.125,
             ),
             Outcome(
                 config="baseline", task="reacher-easy", seed=42, reward=900.0, source="log", episode_returns=[1.0, 2.5]

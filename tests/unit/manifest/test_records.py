@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from rephase.errors import InvalidRecord
 from rephase.manifest.lock import Lock, format_lock, read_lock
+from rephase.manifest.outcomes import Evaluated
 from rephase.manifest.record import CurvePoint, Record, format_record, read_record
 
 
@@ -45,6 +47,20 @@ def test_a_record_survives_its_file(tmp_path: Path) -> None:
     assert (again.outcome.hardware, again.outcome.job) == ("a processor", "12_4")
 
 
+def test_an_outcome_has_what_the_run_learned_promised_and_cost() -> None:
+    points = (
+        CurvePoint(epoch=1, reward=300.0, episode_returns=(300.0,)),
+        CurvePoint(epoch=2, reward=900.0, episode_returns=(899.0, 901.0), predicted_return=950.0),
+    )
+    outcome = evolve(record(), curve=points, provenance={"update_seconds": 0.25}).outcome
+
+    assert outcome.curve == (Evaluated(step=1, reward=300.0), Evaluated(step=2, reward=900.0))
+    assert (outcome.predicted_return, outcome.update_seconds) == (950.0, 0.25)
+    # A single evaluation is no curve, and who was never asked promises nothing.
+    bare = record().outcome
+    assert (bare.curve, bare.predicted_return, bare.update_seconds) == ((), None, None)
+
+
 def test_a_changed_figure_is_seen(tmp_path: Path) -> None:
     path = tmp_path / "record.json"
     path.write_text(format_record(record()).replace('"reward": 900.0', '"reward": 950.0'))
@@ -74,8 +90,6 @@ def test_what_is_no_record_is_refused(tmp_path: Path, text: str, problem: str) -
 
 
 def test_numbers_must_be_finite() -> None:
-    from attrs import evolve
-
     with pytest.raises(ValueError, match="not JSON compliant"):
         format_record(evolve(record(), reward=float("nan")))
 
