@@ -132,6 +132,7 @@ def test_a_model_of_standardised_observations_keeps_the_scale_of_its_run_s_episo
         found, _ = read_tensors(path)
         index = find_task("reacher-easy").index
         torch.testing.assert_close(found["_encoder.mean"][index], rows.mean(0), atol=0.03, rtol=0)
+        assert read_record(path.with_name("record.json")).outcome.update_seconds > 0  # type: ignore[operator]
         torch.testing.assert_close(found["_encoder.deviation"][index], rows.std(0), atol=0.03, rtol=0.05)
         others = torch.arange(SPACES.tasks) != index
         assert found["_encoder.mean"][others].eq(0).all()
@@ -156,6 +157,28 @@ def test_entries_that_stand_still_keep_their_scale(project: Path) -> None:
     mean, deviation, task = model.told
     assert mean.tolist() == pytest.approx([0, 3], abs=1e-5)
     assert deviation.tolist() == pytest.approx([3**-0.5, 1], abs=1e-3)
+    assert task == 4
+
+
+def test_a_model_that_counts_in_steps_is_told_them_of_the_same_rows() -> None:
+    class Told:
+        def calibrate(self, mean: Tensor, deviation: Tensor, task: int) -> None:
+            self.drawn = mean, deviation
+
+        def calibrate_steps(self, deviation: Tensor, task: int) -> None:
+            self.steps = deviation, task
+
+    class Walk:
+        def draw(self, count: int, horizon: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+            sign = torch.tensor([-1.0, 1.0]).repeat(count // 2)
+            rows = torch.stack([torch.zeros(count), torch.ones(count)], -1)
+            step = torch.stack([0.25 * sign, torch.zeros(count)], -1)
+            return torch.stack([rows, rows + step]), rows, rows, rows
+
+    model = Told()
+    calibrate(model, Member(4, 1), Walk())  # type: ignore[arg-type]
+    deviation, task = model.steps
+    assert deviation.tolist() == pytest.approx([0.25, 1], abs=1e-3)
     assert task == 4
 
 

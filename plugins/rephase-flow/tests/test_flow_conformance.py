@@ -11,11 +11,14 @@ class TestFlowWorldModel(WorldModelConformance):
     def offer(self):
         return WORLD_MODEL
 
-    @pytest.fixture(params=["as-logged", "corrected", "of observations"])
+    @pytest.fixture(params=["as-logged", "corrected", "of observations", "by steps and angles"])
     def settings(self, request):
         sizes = {"latent_size": 16, "encoder_units": [12], "units": [12], "task_size": 4, "bins": 11, "substeps": 2}
         if request.param == "of observations":
             return {**sizes, "latent_size": 7, "simnorm": 7, "encoder": "standardised", "tau": "early"}
+        if request.param == "by steps and angles":
+            own = {"latent_size": 7, "simnorm": 7, "encoder": "standardised", "velocity_head": "corrected"}
+            return {**sizes, **own, "velocity_unit": "displacement", "angles": True}
         return {**sizes, "velocity_head": request.param}
 
 

@@ -7,7 +7,7 @@ from rephase_flow.policy import FlowPolicy
 from rephase_flow.world_model import FlowWorldModel
 
 from rephase.plugins import Kind
-from rephase.protocols import Calibrated, Policy, Spaces, WorldModel
+from rephase.protocols import Calibrated, Policy, Spaces, StepCalibrated, WorldModel
 
 SPACES = Spaces(observation=5, action=3, action_sizes=(3, 1, 2, 3))
 SIZES = {"latent_size": 8, "encoder_units": (10,), "units": (12,), "task_size": 4, "bins": 11, "simnorm": 4}
@@ -157,6 +157,66 @@ def test_a_standardised_latent_is_the_observation_in_its_own_task_s_scale(lead):
     torch.testing.assert_close(latent[..., ~own, :], observation[..., ~own, :])
     assert not [name for name, _ in model.named_parameters() if "encoder" in name]
     assert {"_encoder.mean", "_encoder.deviation"} <= model.state_dict().keys()
+
+
+OF_OBSERVATIONS = {"encoder": "standardised", "latent_size": 5, "simnorm": 5, "velocity_head": "corrected"}
+STEPS = torch.tensor([0.1, 1, 2, 40, 8])
+
+
+def told(model):
+    """The model, told mean, deviation and steps of task 1."""
+    model.calibrate(torch.arange(5.0), torch.tensor([0.5, 1, 2, 4, 8]), 1)
+    model.calibrate_steps(STEPS, 1)
+    return model
+
+
+def test_velocities_count_in_a_task_s_steps():
+    model, plain = told(build(**OF_OBSERVATIONS, velocity_unit="displacement")), told(build(**OF_OBSERVATIONS))
+    unit = torch.tensor([0.2, 1, 1, 10, 1])
+    latent, action = torch.randn(6, 5), torch.randn(6, 3)
+    found, counted = (one.velocity(latent, action, 0.25, TASK) for one in (model, plain))
+    assert isinstance(model, StepCalibrated)
+    torch.testing.assert_close(found[TASK == 1], counted[TASK == 1] * unit)
+    torch.testing.assert_close(found[TASK != 1], counted[TASK != 1])
+
+
+def test_an_error_of_one_step_s_deviation_weighs_the_same_in_every_entry():
+    model = told(build(**OF_OBSERVATIONS, velocity_unit="displacement"))
+    model._velocity[-1].weight.data.zero_()
+    model._velocity[-1].bias.data.zero_()
+    task, latent = torch.ones(5, dtype=torch.long), torch.randn(5, 5)
+    action, noise = torch.randn(5, 3), torch.rand(5, 1)
+    step = torch.diag(STEPS) / torch.tensor([0.5, 1, 2, 4, 8])  # row i: entry i moves by its deviation, in latents
+    for row in step:
+        found = model.transition_loss(latent, latent + row, action, task, noise)
+        assert found.item() == pytest.approx(1 / 5, rel=1e-4)
+
+
+def test_angles_are_seen_modulo_a_turn():
+    model = told(build(**OF_OBSERVATIONS, angles=True))
+    observation, action = torch.randn(6, 5), torch.randn(6, 3)
+    turned = observation + 2 * torch.pi * torch.tensor([1, 0, -3, 0, 0])
+    latents = [model.encode(one, TASK) for one in (observation, turned)]
+    before, after = (model._seen(latent, TASK) for latent in latents)
+    assert not torch.allclose(before[0], after[0])
+    torch.testing.assert_close(before[1], observation.sin(), atol=1e-5, rtol=0)
+    torch.testing.assert_close(before[1:], after[1:], atol=1e-5, rtol=0)
+    assert model._velocity[0].in_features == model._reward[0].in_features + 1 == 3 * 5 + 3 + 4 + 1
+    assert model.reward(latents[0], action, TASK).shape == (6, 11)
+
+
+@pytest.mark.parametrize("setting", [{"velocity_unit": "displacement"}, {"angles": True}])
+def test_units_and_angles_are_of_observations(setting):
+    with pytest.raises(ValueError, match="needs encoder = 'standardised', found 'mlp'"):
+        build(**setting)
+
+
+def test_a_model_without_units_of_its_own_is_kept_as_it_always_was():
+    plain, model = build(**OF_OBSERVATIONS), build(**OF_OBSERVATIONS, velocity_unit="displacement")
+    assert model.state_dict().keys() - plain.state_dict().keys() == {"_unit"}
+    before = {name: value.clone() for name, value in plain.state_dict().items()}
+    plain.calibrate_steps(STEPS, 1)
+    assert all(torch.equal(value, before[name]) for name, value in plain.state_dict().items())
 
 
 def test_a_learned_encoder_is_not_calibrated():

@@ -167,6 +167,10 @@ class Standardisation(nn.Module):
         """Standardise observations (..., B, S) of tasks (B,)."""
         return (observation - self.mean[task]) / self.deviation[task]
 
+    def undone(self, latent: Tensor, task: Tensor) -> Tensor:
+        """The observations (..., B, S) that latents (..., B, S) of tasks (B,) are, in their own units."""
+        return latent * self.deviation[task] + self.mean[task]
+
     def calibrate(self, mean: Tensor, deviation: Tensor, task: int) -> None:
         """Keep mean and deviation (S,) of a task's observations."""
         self.mean[task] = mean

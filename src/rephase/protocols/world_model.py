@@ -168,3 +168,20 @@ class Calibrated(Protocol):
             task: Index of the task.
         """
         ...
+
+
+@runtime_checkable
+class StepCalibrated(Protocol):
+    """What a `Calibrated` world model may offer besides: being told how far observations move in one agent step.
+
+    Called once, right after `Calibrated.calibrate`, by whoever calls that.
+    """
+
+    def calibrate_steps(self, deviation: Tensor, task: int) -> None:
+        """Take note of the standard deviation (S,) of a task's change of observation in one agent step, by entry.
+
+        Args:
+            deviation: Standard deviations in an observation's units, 1 where an entry does not vary.
+            task: Index of the task.
+        """
+        ...

@@ -21,7 +21,7 @@ from rephase.environments import SPACES, SUITE, TaskSet
 from rephase.errors import CheckpointError, InputMismatch
 from rephase.manifest import Phase
 from rephase.manifest.algorithm import Variant
-from rephase.protocols import Calibrated, Spaces, WorldModel
+from rephase.protocols import Calibrated, Spaces, StepCalibrated, WorldModel
 from rephase.reproduction.composing import Composition, build_world_model
 from rephase.reproduction.weights import world_model_tensors
 
@@ -76,10 +76,17 @@ def calibrate(model: WorldModel, member: Member, episodes: SliceSource) -> None:
         episodes: Its episodes, of which 10,000 observations are drawn by a stream of their own.
     """
     if isinstance(model, Calibrated):
-        observation = episodes.draw(_CALIBRATION_ROWS, 1, stream(member.seed, "calibration"))[0][0]
-        deviation = observation.std(0)
-        # Padding and what stands still are left as they are, not blown up.
-        model.calibrate(observation.mean(0), torch.where(deviation > _STANDS_STILL, deviation, 1.0), member.task)
+        observation, following = episodes.draw(_CALIBRATION_ROWS, 1, stream(member.seed, "calibration"))[0]
+        model.calibrate(observation.mean(0), _deviation(observation), member.task)
+        if isinstance(model, StepCalibrated):
+            model.calibrate_steps(_deviation(following - observation), member.task)
+
+
+def _deviation(rows: Tensor) -> Tensor:
+    """Standard deviation (S,) of rows (n, S), 1 where it is none."""
+    deviation = rows.std(0)
+    # Padding and what stands still are left as they are, not blown up.
+    return torch.where(deviation > _STANDS_STILL, deviation, 1.0)
 
 
 def load_world_model(composition: Composition, path: Path, digest: str, spaces: Spaces = SPACES) -> WorldModel:

@@ -16,6 +16,7 @@ from rephase.protocols import (
     Integrator,
     OwnRewards,
     Recurrent,
+    StepCalibrated,
     Stochastic,
     TwoHotRewards,
     WorldModel,
@@ -48,6 +49,8 @@ class WorldModelConformance(ModuleConformance):
             for task in range(SPACES.tasks) if isinstance(model, Calibrated) else ():
                 mean, push = (fixed(SPACES.observation, name=f"{name}-{task}") for name in ("mean", "deviation"))
                 model.calibrate(mean, push.exp(), task)
+                if isinstance(model, StepCalibrated):
+                    model.calibrate_steps(push.exp() / 2, task)
             return model
 
         return built

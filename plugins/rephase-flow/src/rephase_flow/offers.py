@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+import attrs
 from attrs import field, frozen, validators
 
 from rephase.plugins import Kind, Offer, hookimpl
@@ -15,6 +16,7 @@ __all__ = [
     "MatchedFlowPolicyConfig",
     "TauDraw",
     "VelocityHead",
+    "VelocityUnit",
     "rephase_offers",
 ]
 
@@ -44,6 +46,13 @@ class TauDraw(StrEnum):
     MIDPOINT = "midpoint"
 
 
+class VelocityUnit(StrEnum):
+    """What one unit of an entry of the velocity network's output is."""
+
+    LATENT = "latent"
+    DISPLACEMENT = "displacement"
+
+
 @frozen(kw_only=True)
 class FlowWorldModelConfig:
     """Sizes of the flow world model; the defaults are the log's.
@@ -64,6 +73,11 @@ class FlowWorldModelConfig:
         velocity_head: ``as-logged`` ends in SimNorm, so that velocities are positive; ``corrected`` is linear.
         tau: Where the flow-matching loss looks: drawn uniformly; ``early``, the cube of a uniform draw, so that half
             lie below 1/8; or always at the ``midpoint``, 0.5.
+        velocity_unit: What the velocity network and the flow-matching loss count in: ``latent``, the latent's own
+            units, as the log; or ``displacement``, for each entry the deviation of its change in one agent step in the
+            run's episodes, so that slow entries weigh as much as fast ones. Only for standardised latents.
+        angles: Whether the velocity and reward networks also see sine and cosine of every entry of the observation, in
+            its own units: radians, where it is an angle. Only for standardised latents.
     """
 
     latent_size: int = field(default=768, validator=_positive)
@@ -78,12 +92,20 @@ class FlowWorldModelConfig:
     substeps: int = field(default=4, validator=_positive)
     velocity_head: VelocityHead = field(default=VelocityHead.AS_LOGGED, converter=VelocityHead)
     tau: TauDraw = field(default=TauDraw.UNIFORM, converter=TauDraw)
+    velocity_unit: VelocityUnit = field(default=VelocityUnit.LATENT, converter=VelocityUnit)
+    angles: bool = field(default=False)
 
     @latent_size.validator
     def _groups(self, attribute: object, value: int) -> None:
         # Attrs runs validators after all fields are set, so the group size is known here.
         if value % self.simnorm:
             raise ValueError(f"must be a multiple of simnorm = {self.simnorm}, found {value}")
+
+    @velocity_unit.validator
+    @angles.validator
+    def _of_observations(self, attribute: attrs.Attribute[object], value: object) -> None:
+        if value in (VelocityUnit.DISPLACEMENT, True) and self.encoder is not Encoder.STANDARDISED:
+            raise ValueError(f"needs encoder = 'standardised', found {self.encoder.value!r}")
 
 
 @frozen(kw_only=True)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from rephase.engine import integrate
 from rephase.engine.networks import Standardisation, TaskEmbedding, draw_world_model, tower
 from rephase.protocols import Integrator, Spaces
-from rephase_flow.offers import Encoder, FlowWorldModelConfig, TauDraw, VelocityHead
+from rephase_flow.offers import Encoder, FlowWorldModelConfig, TauDraw, VelocityHead, VelocityUnit
 
 __all__ = ["FlowWorldModel"]
 
@@ -34,6 +34,8 @@ class FlowWorldModel(nn.Module):
     scalable, robust world models for continuous control", 2024, for everything around it.
     """
 
+    _unit: Tensor | None
+
     def __init__(self, config: FlowWorldModelConfig, spaces: Spaces, integrator: Integrator) -> None:
         super().__init__()
         latent, task, group = config.latent_size, config.task_size, config.simnorm
@@ -52,8 +54,12 @@ class FlowWorldModel(nn.Module):
             self._encoder = Standardisation(spaces.tasks, latent)
         else:
             self._encoder = tower(spaces.observation + task, config.encoder_units, latent, group)
-        self._velocity = tower(joint + 1, config.units, latent, last)
-        self._reward = tower(joint, config.units, config.bins, None)
+        seen = joint + 2 * latent if config.angles else joint
+        self._velocity = tower(seen + 1, config.units, latent, last)
+        self._reward = tower(seen, config.units, config.bins, None)
+        by_displacement = config.velocity_unit is VelocityUnit.DISPLACEMENT
+        # None is in no state: a model without units of its own is kept as it always was.
+        self.register_buffer("_unit", torch.ones(spaces.tasks, latent) if by_displacement else None)
 
     def encode(self, observation: Tensor, task: Tensor) -> Tensor:
         """Map observations (..., B, S) of tasks (B,) to latents (..., B, L)."""
@@ -65,7 +71,10 @@ class FlowWorldModel(nn.Module):
         """Velocity (..., B, L) of the latent at pseudo-time ``tau``, a number or (..., B, 1)."""
         if not isinstance(tau, Tensor):
             tau = torch.full_like(latent[..., :1], tau)
-        return self._velocity(torch.cat([latent, action, tau, self._task_emb(task, latent)], -1))  # type: ignore[no-any-return]
+        velocity: Tensor = self._velocity(
+            torch.cat([*self._seen(latent, task), action, tau, self._task_emb(task, latent)], -1)
+        )
+        return velocity if self._unit is None else velocity * self._unit[task]
 
     def next(self, latent: Tensor, action: Tensor, task: Tensor) -> Tensor:
         """Latent (..., B, L) one agent step later: the velocity followed over tau in [0, 1]."""
@@ -75,7 +84,7 @@ class FlowWorldModel(nn.Module):
 
     def reward(self, latent: Tensor, action: Tensor, task: Tensor) -> Tensor:
         """Reward logits (..., B, K)."""
-        return self._reward(torch.cat([latent, action, self._task_emb(task, latent)], -1))  # type: ignore[no-any-return]
+        return self._reward(torch.cat([*self._seen(latent, task), action, self._task_emb(task, latent)], -1))  # type: ignore[no-any-return]
 
     def reward_bins(self) -> Tensor:
         """Values (K,) of the bins, symlog units."""
@@ -95,13 +104,14 @@ class FlowWorldModel(nn.Module):
             noise: Uniform draws the places tau on the path are made of, (B, 1); None looks at the midpoint.
 
         Returns:
-            Mean squared difference between the velocity on the path and the displacement.
+            Mean squared difference between the velocity on the path and the displacement, in the velocity's unit.
         """
         tau = torch.full_like(latent[..., :1], 0.5) if noise is None else noise
         if self._config.tau is TauDraw.EARLY:
             tau = tau**3
         between = (1 - tau) * latent + tau * target
-        return (self.velocity(between, action, tau, task) - (target - latent)).square().mean()
+        error = self.velocity(between, action, tau, task) - (target - latent)
+        return (error if self._unit is None else error / self._unit[task]).square().mean()
 
     def transition_noise_shape(self, batch_size: int) -> tuple[int, ...] | None:
         """(B, 1) where tau is drawn, None where it is the midpoint."""
@@ -111,6 +121,12 @@ class FlowWorldModel(nn.Module):
         """Keep mean and deviation (S,) of a task's observations, if it is them that latents are made by."""
         if isinstance(self._encoder, Standardisation):
             self._encoder.calibrate(mean, deviation, task)
+
+    def calibrate_steps(self, deviation: Tensor, task: int) -> None:
+        """Keep the deviation (S,) of a task's changes in one agent step, if it is it that velocities are counted in."""
+        if self._unit is not None:
+            assert isinstance(self._encoder, Standardisation)
+            self._unit[task] = deviation / self._encoder.deviation[task]
 
     def constrain(self, task: Tensor) -> None:
         """Shorten the embeddings of the tasks (B,) to length 1, in place."""
@@ -130,3 +146,11 @@ class FlowWorldModel(nn.Module):
         draw_world_model(self, generator)
         last = self._reward[-1]
         nn.init.zeros_(last.weight)  # type: ignore[arg-type]
+
+    def _seen(self, latent: Tensor, task: Tensor) -> tuple[Tensor, ...]:
+        """What the networks see of a latent (..., B, L): itself, and sine and cosine of the observation it is."""
+        if not self._config.angles:
+            return (latent,)
+        assert isinstance(self._encoder, Standardisation)
+        observation = self._encoder.undone(latent, task)
+        return latent, observation.sin(), observation.cos()
