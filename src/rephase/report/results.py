@@ -6,7 +6,6 @@ the comparisons are those of `rephase compare` and `rephase effects`.
 
 from __future__ import annotations
 
-import io
 import math
 import sys
 from collections.abc import Sequence
@@ -19,11 +18,12 @@ from rephase.judging.effects import effects_of
 from rephase.judging.samples import Sample, sample
 from rephase.manifest import Phase
 from rephase.manifest.outcomes import RecordedOutcomes
+from rephase.report.pictures import captions, pictures
 from rephase.reproduction.checking import recorded_outcomes
 from rephase.reproduction.comparing import ComparedSide, compare
 from rephase.reproduction.phases import known_phases, open_phase
 
-__all__ = ["PAGE", "page", "picture", "recorded_phases", "write"]
+__all__ = ["PAGE", "page", "recorded_phases", "write"]
 
 PAGE = "docs/explanation/results.md"
 """Where the page lies in a checkout; its pictures lie in the folder ``results`` beside it."""
@@ -38,8 +38,12 @@ _COMPARED = (
     ("phase4", "phase4-corrected"),
     ("phase5:euler-fast", "phase5:high-precision-wm"),
     ("phase5:euler-fast", "phase5:high-precision-policy"),
+    ("phase5-corrected:standard", "phase5-corrected:high-precision-wm"),
+    ("phase5-corrected:standard", "phase5-corrected:high-precision-policy"),
+    ("phase5-corrected:standard", "phase5-corrected:euler-fast"),
 )
 _FACTORIALS = ("factorial",)
+_COST = "Seconds are of one processor core, those of runs trained together shared alike."
 _HEAD = """# Results at the embedded scale
 
 Written by `nox -s pages` from the recorded outcomes in `reproductions/`; a test holds it to them. Means of returns, of
@@ -78,36 +82,6 @@ def page(project: Path) -> str:
     return "\n".join(blocks)
 
 
-def picture(phase: Phase, recorded: RecordedOutcomes) -> str:
-    """One point a run and a bar for each cell's mean, as an SVG document.
-
-    Args:
-        phase: The phase.
-        recorded: Its outcomes.
-    """
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    tasks, configs = phase.manifest.tasks, list(phase.configs)
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": phase.name, "font.size": 9.0}):
-        figure = Figure(figsize=(8.0, 0.9 + 0.32 * len(configs)), layout="constrained")
-        FigureCanvasSVG(figure)
-        for place, (task, axes) in enumerate(zip(tasks, figure.subplots(1, len(tasks), squeeze=False)[0], strict=True)):
-            for row, config in enumerate(configs):
-                values = _values(recorded, config, task)
-                axes.plot(values, [row] * len(values), "o", color="#0072b2", alpha=0.6, markersize=4.5)
-                axes.plot([sample(values).mean] * 2, [row - 0.3, row + 0.3], color="#c04f00", linewidth=2)
-            axes.set_title(task, fontsize=9.5)
-            axes.set_xlabel("return (points)")
-            axes.set_ylim(len(configs) - 0.5, -0.5)
-            titles = [phase.manifest.configs[config].title or config for config in configs]
-            axes.set_yticks(range(len(configs)), titles if place == 0 else [""] * len(configs))
-        stream = io.StringIO()
-        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
-    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
-
-
 def write(project: Path) -> None:
     """Write the page and its pictures into a checkout.
 
@@ -117,13 +91,14 @@ def write(project: Path) -> None:
     target = project / PAGE
     target.write_text(page(project), encoding="utf-8")
     target.with_suffix("").mkdir(exist_ok=True)
-    for name, (phase, recorded) in recorded_phases(project).items():
-        (target.with_suffix("") / f"{name}.svg").write_text(picture(phase, recorded), encoding="utf-8")
+    for phase, recorded in recorded_phases(project).values():
+        for name, drawn in pictures(phase, recorded).items():
+            (target.with_suffix("") / f"{name}.svg").write_text(drawn, encoding="utf-8")
 
 
 def _section(name: str, phase: Phase, recorded: RecordedOutcomes) -> str:
     lines = [f"## {name}\n", f"{phase.manifest.title}. {phase.manifest.question}\n"]
-    lines += [f"![Returns of every run, by task and config](results/{name}.svg)\n"]
+    lines += [f"![{words}](results/{one}.svg)\n" for one, words in captions(recorded).items()]
     lines += ["| config | task | runs | mean | SD | 95% interval | lowest, highest |", "|---|---|---|---|---|---|---|"]
     for config in phase.configs:
         title = phase.manifest.configs[config].title or config
@@ -135,7 +110,27 @@ def _section(name: str, phase: Phase, recorded: RecordedOutcomes) -> str:
                 f"| {title} | {task} | {found.count} | {_number(found.mean)} | {_number(found.sd)} "
                 f"| {_interval(found)} | {ends} |"
             )
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_promises(phase, recorded)]) + "\n"
+
+
+def _promises(phase: Phase, recorded: RecordedOutcomes) -> list[str]:
+    """A table of what models promised and updates cost beside what was got; nothing where neither is recorded."""
+    lines = []
+    for config in phase.configs:
+        for task in phase.manifest.tasks:
+            cell = [one for one in recorded.judged if (one.config, one.task) == (config, task)]
+            promised = [one for one in cell if one.predicted_return is not None]
+            costs = [one.update_seconds for one in cell if one.update_seconds is not None]
+            if promised or costs:
+                mean = _number(sample([one.predicted_return or 0.0 for one in promised]).mean)
+                ratios = sorted((one.predicted_return or 0.0) / one.reward for one in promised if one.reward > 0)
+                ends = f"{ratios[0]:.2f} to {ratios[-1]:.2f}" if ratios else "-"
+                got = _number(sample([one.reward for one in cell]).mean)
+                cost = _number(sample(costs).mean, ".3f")
+                title = phase.manifest.configs[config].title or config
+                lines.append(f"| {title} | {task} | {got} | {mean} | {ends} | {cost} |")
+    head = "| config | task | return | promised by the runs' own models | promised / got | seconds an update |"
+    return ["", _COST, "", head, "|---|---|---|---|---|---|", *lines] if lines else []
 
 
 def _comparisons(known: dict[str, tuple[Phase, RecordedOutcomes]]) -> str:
