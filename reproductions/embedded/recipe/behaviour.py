@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recipe.episodes import Episodes, Recorder, join
 from recipe.settings import Behaviour
 from rephase.environments import SPACES, find_task, make
+from rephase.reproduction.pretraining.episodes import EpisodeRecorder, RealEpisodes, join
 
 __all__ = ["LearningTask", "collect"]
 
@@ -32,9 +32,9 @@ class LearningTask(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
 
     def __init__(self, name: str, seed: int) -> None:
         self._task = find_task(name)
-        self._real = Recorder(make(name, 1, threads=1), self._task.action_size)
+        self._real = EpisodeRecorder(make(name, 1, threads=1), self._task.action_size)
         self._first_seeds: list[int] | None = [seed]
-        self.finished: list[Episodes] = []
+        self.finished: list[RealEpisodes] = []
         self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (self._task.observation_size,), np.float32)
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (self._task.action_size,), np.float32)
 

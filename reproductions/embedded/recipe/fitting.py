@@ -7,16 +7,15 @@ from pathlib import Path
 from rephase_mlp.offers import MLPWorldModelConfig
 from rephase_mlp.world_model import MLPWorldModel
 
-from recipe.episodes import Episodes, pool
 from recipe.settings import Recipe
-from rephase.engine.checkpoints import read_tensors, write_tensors
-from rephase.engine.pretraining import Pretrainer, Pretraining
+from rephase.engine.checkpoints import read_tensors
+from rephase.engine.pretraining import Pretraining
 from rephase.engine.seeding import stream
 from rephase.environments import SPACES, find_task
+from rephase.reproduction.pretraining.episodes import RealEpisodes, pool
+from rephase.reproduction.pretraining.fitting import fit_world_model
 
 __all__ = ["fit", "load_model"]
-
-_STEPS_BETWEEN_SAVES = 250
 
 
 def load_model(config: MLPWorldModelConfig, path: Path) -> MLPWorldModel:
@@ -29,7 +28,7 @@ def load_model(config: MLPWorldModelConfig, path: Path) -> MLPWorldModel:
 def fit(
     recipe: Recipe,
     start: Path | None,
-    episodes: dict[int, Episodes],
+    episodes: dict[int, RealEpisodes],
     settings: Pretraining,
     shares: tuple[float, ...],
     seed: int,
@@ -54,18 +53,8 @@ def fit(
     else:
         model = load_model(recipe.model, start)
     parts = {find_task(name).index: share for name, share in zip(recipe.tasks, shares, strict=True)}
-    trainer = Pretrainer(model, pool(episodes, parts), settings, SPACES, stream(seed, "slices"))
-    progress = path.with_suffix(".progress.safetensors")
-    if progress.exists():
-        trainer.load_state_dict(read_tensors(progress)[0])
-    while trainer.step < settings.steps:
-        loss = trainer.advance(_STEPS_BETWEEN_SAVES)
-        assert loss is not None
-        write_tensors(progress, trainer.state_dict())
-        print(
-            f"{path.stem}: step {trainer.step} of {settings.steps}, "
-            f"dynamics {float(loss.dynamics):.5f}, reward {float(loss.reward):.4f}",
-            flush=True,
-        )
-    write_tensors(path, {name: value.detach() for name, value in model.state_dict().items()})
-    progress.unlink()
+    fit_world_model(model, pool(episodes, parts), settings, SPACES, stream(seed, "slices"), path, _say)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)

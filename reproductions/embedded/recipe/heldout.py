@@ -8,12 +8,13 @@ import torch
 from rephase_mlp.world_model import MLPWorldModel
 from torch import Tensor
 
-from recipe.episodes import Episodes
-from recipe.extraction import begin, play
+from recipe.extraction import begin
 from recipe.settings import Heldout
 from rephase.engine.cohort import Member
 from rephase.engine.rewards import expectation, symexp
-from rephase.environments import TASKS, find_task
+from rephase.environments import SUITE, TASKS, find_task
+from rephase.reproduction.pretraining.episodes import RealEpisodes
+from rephase.reproduction.pretraining.playing import play
 
 __all__ = ["judge", "prediction_errors", "returns_table"]
 
@@ -35,7 +36,7 @@ def judge(model: MLPWorldModel, tasks: tuple[str, ...], starts: dict[int, Tensor
     members = [Member(find_task(task).index, seed) for task in tasks for seed in settings.seeds]
     cohort = begin(model, members, settings.extraction, settings.policy_units, starts)
     cohort.advance(settings.extraction.epochs)
-    played = play(cohort, settings.episodes, [0.0] * settings.episodes, "held-out")
+    played = play(cohort, settings.episodes, [0.0] * settings.episodes, "held-out", SUITE)
     return {
         "returns": returns_table(members, played.returns, played.predicted),
         "prediction": {
@@ -72,7 +73,7 @@ def returns_table(members: list[Member], real: Tensor, predicted: Tensor) -> lis
 
 
 @torch.no_grad()
-def prediction_errors(model: MLPWorldModel, episodes: Episodes, steps: tuple[int, ...]) -> list[dict[str, float]]:
+def prediction_errors(model: MLPWorldModel, episodes: RealEpisodes, steps: tuple[int, ...]) -> list[dict[str, float]]:
     """Open-loop errors k agent steps ahead, over every fifth start of every episode.
 
     Args:

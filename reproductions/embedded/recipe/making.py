@@ -12,12 +12,12 @@ from pathlib import Path
 
 import torch
 
-from recipe.extraction import start_states
 from recipe.fitting import fit, load_model
 from recipe.heldout import judge
 from recipe.packing import pack
 from recipe.rounds import episodes_until, model_path, run_rounds
 from recipe.settings import Recipe
+from rephase.reproduction.pretraining.playing import start_states
 
 __all__ = ["make_assets"]
 

@@ -11,11 +11,11 @@ from typing import Any
 import cattrs
 import torch
 
-from recipe.episodes import Episodes
-from recipe.extraction import start_states
 from recipe.settings import Recipe
 from rephase.engine.checkpoints import read_tensors, write_tensors
 from rephase.environments import TASKS
+from rephase.reproduction.pretraining.episodes import RealEpisodes
+from rephase.reproduction.pretraining.playing import start_states
 
 __all__ = ["pack", "statistics"]
 
@@ -25,7 +25,7 @@ _DISTRIBUTIONS = ("rephase", "rephase-mlp", "torch", "stable-baselines3", "mujoc
 def pack(
     recipe: Recipe,
     model: Path,
-    episodes: dict[int, Episodes],
+    episodes: dict[int, RealEpisodes],
     report: dict[str, Any],
     wall: dict[str, float],
     out: Path,
@@ -61,7 +61,7 @@ def pack(
     for task, own in episodes.items():
         name = f"episodes-{TASKS[task].name}.safetensors"
         chosen = torch.linspace(0, len(own) - 1, min(len(own), recipe.packing.episodes)).round().long()
-        kept = Episodes(task, own.observations[chosen], own.actions[chosen], own.rewards[chosen])
+        kept = RealEpisodes(task, own.observations[chosen], own.actions[chosen], own.rewards[chosen])
         digests[name] = kept.write(out / name)
     provenance = {
         "recipe": cattrs.unstructure(recipe),
@@ -76,7 +76,7 @@ def pack(
     return digests
 
 
-def statistics(episodes: dict[int, Episodes]) -> dict[str, dict[str, float]]:
+def statistics(episodes: dict[int, RealEpisodes]) -> dict[str, dict[str, float]]:
     """How many episodes of each task there are and how good they are, by task name."""
     return {
         TASKS[task].name: {

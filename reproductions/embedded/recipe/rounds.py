@@ -16,12 +16,13 @@ from pathlib import Path
 
 import torch
 
-from recipe.episodes import Episodes, join
-from recipe.extraction import begin, play, start_states
+from recipe.extraction import begin
 from recipe.fitting import fit, load_model
 from recipe.settings import Recipe, Rounds
 from rephase.engine.cohort import Member
-from rephase.environments import find_task
+from rephase.environments import SUITE, find_task
+from rephase.reproduction.pretraining.episodes import RealEpisodes, join
+from rephase.reproduction.pretraining.playing import play, start_states
 
 __all__ = ["block_of", "episodes_until", "model_path", "play_round", "run_rounds"]
 
@@ -43,12 +44,12 @@ def block_of(recipe: Recipe, number: int) -> Rounds:
     raise ValueError(f"round {number} of {last}")
 
 
-def episodes_until(folder: Path, number: int) -> dict[int, Episodes]:
+def episodes_until(folder: Path, number: int) -> dict[int, RealEpisodes]:
     """All episodes of the behaviour data and of the rounds up to ``number``, by task index."""
     paths = sorted(folder.glob("behaviour-*.safetensors"))
     for done in range(1, number + 1):
         paths += sorted(folder.glob(f"round-{done:02d}-*.safetensors"))
-    return join(Episodes.read(path) for path in paths)
+    return join(RealEpisodes.read(path) for path in paths)
 
 
 def play_round(recipe: Recipe, folder: Path, number: int) -> None:
@@ -75,12 +76,12 @@ def play_round(recipe: Recipe, folder: Path, number: int) -> None:
     starts = start_states(known, recipe.packing.start_states, seed)
     noise = [0.0] + [rounds.noise[index % len(rounds.noise)] for index in range(rounds.episodes - 1)]
     cohort = begin(model, members, rounds.extraction, rounds.policy_units, starts)
-    found: list[dict[int, Episodes]] = []
+    found: list[dict[int, RealEpisodes]] = []
     table = []
     for epochs in rounds.played_after:
         cohort.advance(epochs - cohort.epoch)
         name = "round" if epochs == rounds.extraction.epochs else f"round/{epochs}"
-        played = play(cohort, rounds.episodes, noise, name)
+        played = play(cohort, rounds.episodes, noise, name, SUITE)
         found.append(played.episodes)
         for task in recipe.tasks:
             rows = [row for row, member in enumerate(members) if member.task == find_task(task).index]

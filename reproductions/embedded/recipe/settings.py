@@ -9,7 +9,8 @@ from attrs import evolve, frozen
 from rephase_mlp.offers import MLPWorldModelConfig
 
 from rephase.engine.pretraining import Pretraining
-from rephase.manifest.algorithm import Algorithm, Variants
+from rephase.manifest.algorithm import Algorithm
+from rephase.reproduction.pretraining.schedule import EXTRACTION
 
 __all__ = ["RECIPE", "Behaviour", "Heldout", "Packing", "Recipe", "Rounds"]
 
@@ -128,27 +129,13 @@ class Recipe:
         return sum(block.count for block in self.rounds)
 
 
-_EXTRACTION = Algorithm(
-    epochs=300,
-    batch_size=64,
-    horizon=5,
-    actor_lr=1e-3,
-    critic_lr=1e-3,
-    critics=2,
-    critic_units=(128, 64),
-    critic_iterations=4,
-    critic_batches=4,
-    variants=Variants.corrected(),
-)
-"""Strong enough to find what is wrong with a world model: weaker extraction reached 250 where this reached 650."""
-
 _ROUNDS = Rounds(
     count=13,
     policies=(4, 4, 4),
     played_after=(300,),
     episodes=8,
     noise=(0.0, 0.2, 0.0, 0.5),
-    extraction=_EXTRACTION,
+    extraction=EXTRACTION,
     policy_units=(128, 64),
     fit=Pretraining(steps=700, batch_size=256, horizon=5, warmup=50, first_lr=8e-4, final_lr=1e-4),
     shares=(0.3, 0.4, 0.3),
@@ -182,7 +169,7 @@ RECIPE = Recipe(
     heldout=Heldout(
         seeds=(7, 8, 9),
         episodes=10,
-        extraction=_EXTRACTION,
+        extraction=EXTRACTION,
         policy_units=(128, 64),
         steps=(1, 2, 4, 8, 16, 32),
     ),

@@ -160,6 +160,13 @@ COMMANDS: tuple[Command, ...] = (
         " --input episodes=reproductions/embedded/episodes-walker-stand.safetensors",
     ),
     Command(
+        "pretrain",
+        "rephase.cli.pretrain",
+        "Make a small world model for a task that the shipped one does not know.",
+        _MAKE,
+        "rephase pretrain my-walk --task walker-run",
+    ),
+    Command(
         "new-plugin",
         "rephase.cli.new_plugin",
         "Write a plugin of one's own that installs and passes the kit.",

@@ -16,7 +16,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("name", metavar="NAME", help="name of the new phase")
     parser.add_argument("--world-model", required=True, metavar="PART", help="a world model 'rephase plugins' lists")
-    parser.add_argument("--policy", required=True, metavar="PART", help="a policy 'rephase plugins' lists")
+    parser.add_argument(
+        "--policy", action="append", required=True, metavar="PART", help="a policy, may be repeated: a config each"
+    )
     parser.add_argument("--world-model-integrator", default="", metavar="PART", help="for a world model that takes one")
     parser.add_argument("--policy-integrator", default="", metavar="PART", help="for a policy that takes one")
     parser.add_argument("--task", action="append", required=True, help="a task, may be repeated")
@@ -49,18 +51,18 @@ def run(arguments: argparse.Namespace) -> int:
     integrators = {"world_model": arguments.world_model_integrator, "policy": arguments.policy_integrator}
     wanted = NewPhase(
         world_model=arguments.world_model,
-        policy=arguments.policy,
+        policies=tuple(dict.fromkeys(arguments.policy)),
         integrators={at: name for at, name in integrators.items() if name},
         tasks=tuple(arguments.task),
         seeds=tuple(arguments.seed or (42, 123, 456)),
         inputs=dict(_input(text) for text in arguments.input),
         changes=dict(parse_change(text) for text in arguments.set),
     )
-    manifest, config = write_phase(arguments.name, wanted, arguments.project)
+    manifest, *configs = write_phase(arguments.name, wanted, arguments.project)
     place = [arguments.name, *(["--project", str(arguments.project)] if str(arguments.project) != "." else [])]
-    lines = [f"wrote {displayed(manifest)} and {displayed(config)}", "next:"]
+    lines = [f"wrote {displayed(manifest)} and {', '.join(map(displayed, configs))}", "next:"]
     lines += [f"  {shlex.join(['rephase', verb, *place])}" for verb in ("run", "record")]
-    data = {"phase": arguments.name, "manifest": str(manifest), "config": str(config)}
+    data = {"phase": arguments.name, "manifest": str(manifest), "configs": [str(config) for config in configs]}
     emit(arguments, data, "\n".join(lines))
     return 0
 

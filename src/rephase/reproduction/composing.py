@@ -15,7 +15,7 @@ from rephase.errors import ManifestError, PluginError, Problem, RephaseError, Un
 from rephase.manifest import Phase
 from rephase.manifest.files import displayed
 from rephase.manifest.reading import structure
-from rephase.manifest.schema import Choice, PartChoice
+from rephase.manifest.schema import Choice, Config, PartChoice
 from rephase.plugins import Kind
 from rephase.plugins.registry import Offered, Registry
 from rephase.plugins.strangers import Failed, ask, shown
@@ -23,7 +23,7 @@ from rephase.plugins.strangers import Failed, ask, shown
 if TYPE_CHECKING:
     from rephase.protocols import Integrator, Policy, Spaces, WorldModel
 
-__all__ = ["Composition", "Part", "build_policy", "build_world_model", "compose"]
+__all__ = ["Composition", "Part", "build_policy", "build_world_model", "compose", "compose_config"]
 
 
 @frozen(eq=False)
@@ -181,12 +181,26 @@ def _built(part: Part, *sizes: object) -> object:
 
 
 def _compose_one(phase: Phase, name: str, registry: Registry) -> Composition:
-    config = phase.configs[name]
+    return compose_config(phase.configs[name], registry, displayed(phase.file_of(name)))
+
+
+def compose_config(config: Config, registry: Registry, where: str) -> Composition:
+    """Find and check the parts of one config.
+
+    Args:
+        config: The config.
+        registry: The plugins it may use.
+        where: What it is called in messages.
+
+    Raises:
+        ManifestError: A name nobody offers, or settings that do not fit: all problems.
+        PluginError: Plugins collide over a name.
+    """
     problems: list[Problem] = []
     world_model = _part(Kind.WORLD_MODEL, config.world_model, "world_model", registry, problems)
     policy = _part(Kind.POLICY, config.policy, "policy", registry, problems)
     if problems or world_model is None or policy is None:
-        raise ManifestError(displayed(phase.file_of(name)), problems)
+        raise ManifestError(where, problems)
     return Composition(world_model, policy)
 
 

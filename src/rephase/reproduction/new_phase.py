@@ -6,6 +6,7 @@ Both are read and their parts found before either is written, so that what is th
 from __future__ import annotations
 
 import os
+import shutil
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,7 +29,7 @@ from rephase.plugins.sources import Source
 from rephase.reproduction.composing import compose
 from rephase.reproduction.phases import with_known_tasks
 
-__all__ = ["NewPhase", "write_phase"]
+__all__ = ["NewPhase", "config_document", "free_folder", "write_phase"]
 
 _GIVEN = ("world-model", "start-states")
 _HEAD = "A phase of one's own. docs/reference/manifest.md lists every key there is."
@@ -40,26 +41,37 @@ class NewPhase:
 
     Args:
         world_model: Name of the world model's part.
-        policy: Name of the policy's part.
+        policies: Names of the policies' parts, a config each: ``main`` where there is one, else named after its part.
         integrators: Name of an integrator by ``world_model`` or ``policy``, for parts that take one.
         tasks: Its tasks.
         seeds: Its seeds.
         inputs: Files by name: ``world-model`` and ``start-states`` for a frozen model; files of any other name hold
             episodes, on which each run trains a world model of its own.
-        changes: Values by dotted path into the config, such as ``policy.settings.units``.
+        changes: Values by dotted path into every config, such as ``policy.settings.units``.
+        copies: Whether the inputs are copied into the phase's folder; else they are named where they lie.
+        algorithm: What the manifest says under ``algorithm``, besides its defaults.
+        evaluation: The same under ``evaluation``.
     """
 
     world_model: str
-    policy: str
+    policies: tuple[str, ...]
     integrators: Mapping[str, str] = field(factory=dict)
     tasks: tuple[str, ...]
     seeds: tuple[int, ...]
     inputs: Mapping[str, Path]
     changes: Mapping[str, Any] = field(factory=dict)
+    copies: bool = False
+    algorithm: Mapping[str, Any] = field(factory=dict)
+    evaluation: Mapping[str, Any] = field(factory=dict)
+
+    @property
+    def configs(self) -> dict[str, str]:
+        """Each config's policy."""
+        return {("main" if len(self.policies) == 1 else policy): policy for policy in self.policies}
 
 
-def write_phase(name: str, wanted: NewPhase, project: Path) -> tuple[Path, Path]:
-    """Write ``reproductions/NAME/embedded.toml`` and ``config.toml`` beside it.
+def write_phase(name: str, wanted: NewPhase, project: Path) -> tuple[Path, ...]:
+    """Write ``reproductions/NAME/embedded.toml`` and its configs beside it.
 
     Args:
         name: Name of the phase.
@@ -67,43 +79,62 @@ def write_phase(name: str, wanted: NewPhase, project: Path) -> tuple[Path, Path]
         project: Folder that holds, or will hold, ``reproductions``.
 
     Returns:
-        The manifest and the config.
+        The manifest and the configs.
 
     Raises:
         UsageError: There is such a phase already, or an input is missing.
         UnknownName: Nobody offers a part.
         ManifestError: What would be written says something it may not. Nothing is left in any of these cases.
     """
-    folder = project / "reproductions" / name
-    if folder.exists():
-        raise UsageError("is there already", where=displayed(folder), remedy="choose another name")
+    folder = free_folder(name, project)
     registry = discover()
-    parts = _parts(wanted, registry)
-    config = _config(name, wanted, parts)
-    manifest = _manifest(name, wanted, parts, folder)
+    configs = {
+        folder / f"{'config' if config == 'main' else config}.toml": config_document(name, wanted, policy, registry)
+        for config, policy in wanted.configs.items()
+    }
+    manifest = _manifest(name, wanted, registry, folder)
+    file = folder / "embedded.toml"
+    copied = {folder / path.name: path for path in wanted.inputs.values()} if wanted.copies else {}
     made = [one for one in (folder, *folder.parents) if not one.exists()]
     folder.mkdir(parents=True)
-    files = folder / "embedded.toml", folder / "config.toml"
     try:
-        files[1].write_text(tomlkit.dumps(config), encoding="utf-8")
-        phase = with_known_tasks(read_phase(files[0], tomllib.loads(tomlkit.dumps(manifest))))
+        for place, path in copied.items():
+            shutil.copyfile(path, place)
+        for place, config in configs.items():
+            place.write_text(tomlkit.dumps(config), encoding="utf-8")
+        phase = with_known_tasks(read_phase(file, tomllib.loads(tomlkit.dumps(manifest))))
         compose(phase, registry)
-        files[0].write_text(tomlkit.dumps(manifest), encoding="utf-8")
+        file.write_text(tomlkit.dumps(manifest), encoding="utf-8")
     except BaseException:
-        for file in files:
-            file.unlink(missing_ok=True)
+        for place in (file, *configs, *copied):
+            place.unlink(missing_ok=True)
         for one in made:
             one.rmdir()
         raise
-    return files
+    return file, *configs
 
 
-def _parts(wanted: NewPhase, registry: Registry) -> dict[str, Offered]:
+def free_folder(name: str, project: Path) -> Path:
+    """The folder of a phase that is not there yet.
+
+    Raises:
+        UsageError: It is there.
+    """
+    folder = project / "reproductions" / name
+    if folder.exists():
+        raise UsageError("is there already", where=displayed(folder), remedy="choose another name")
+    return folder
+
+
+def _parts(wanted: NewPhase, policy: str, registry: Registry) -> dict[str, Offered]:
     parts = {
         "world_model": registry.find(Kind.WORLD_MODEL, wanted.world_model, "--world-model"),
-        "policy": registry.find(Kind.POLICY, wanted.policy, "--policy"),
+        "policy": registry.find(Kind.POLICY, policy, "--policy"),
     }
     for at, integrator in wanted.integrators.items():
+        # Of several policies only some may take one; that a single one takes none is said when it is composed.
+        if len(wanted.policies) > 1 and not parts[at].offer.takes_integrator:
+            continue
         option = f"--{at.replace('_', '-')}-integrator"
         parts[f"{at}.integrator"] = registry.find(Kind.INTEGRATOR, integrator, option)
     return parts
@@ -115,8 +146,21 @@ def _owners(tasks: Sequence[str]) -> set[Source]:
     return {one.source for one in discover_tasks().offered if one.offer.name in foreign} if foreign else set()
 
 
-def _config(name: str, wanted: NewPhase, parts: Mapping[str, Offered]) -> tomlkit.TOMLDocument:
-    """The config, every setting that has a default written out with it."""
+def config_document(name: str, wanted: NewPhase, policy: str, registry: Registry) -> tomlkit.TOMLDocument:
+    """The config of one policy, every setting that has a default written out with it.
+
+    Args:
+        name: Name of the phase.
+        wanted: What it is made of.
+        policy: Name of the policy's part.
+        registry: Where parts are looked for.
+
+    Raises:
+        UnknownName: Nobody offers a part.
+        UsageError: A change cannot be meant.
+    """
+    parts = _parts(wanted, policy, registry)
+    name = name if len(wanted.policies) == 1 else f"{name}-{policy}"
     whole: dict[str, Any] = {"schema": SCHEMA_VERSION, "name": name, "title": name}
     for at, offered in parts.items():
         chosen: dict[str, Any] = {"part": offered.offer.name}
@@ -143,9 +187,10 @@ def _defaults(config: type) -> dict[str, Any]:
     return found
 
 
-def _manifest(name: str, wanted: NewPhase, parts: Mapping[str, Offered], folder: Path) -> tomlkit.TOMLDocument:
+def _manifest(name: str, wanted: NewPhase, registry: Registry, folder: Path) -> tomlkit.TOMLDocument:
     episodes = [one for one in wanted.inputs if one not in _GIVEN]
-    use: dict[str, Any] = {"file": "config.toml"}
+    offered = [one for policy in wanted.policies for one in _parts(wanted, policy, registry).values()]
+    use: dict[str, Any] = {}
     for role, input_name in (("world_model", "world-model"), ("start_states", "start-states")):
         use[role] = input_name if input_name in wanted.inputs else ""
     if episodes:
@@ -157,7 +202,7 @@ def _manifest(name: str, wanted: NewPhase, parts: Mapping[str, Offered], folder:
             "schema": SCHEMA_VERSION,
             "phase": name,
             "scale": "embedded",
-            "title": f"{wanted.policy} in the world model {wanted.world_model}",
+            "title": f"{' and '.join(wanted.policies)} in the world model {wanted.world_model}",
             "question": "What does the policy return in the real task?",
             "not_this": "not a phase of the log: one's own parts, tasks and inputs",
             "tasks": list(wanted.tasks),
@@ -165,18 +210,28 @@ def _manifest(name: str, wanted: NewPhase, parts: Mapping[str, Offered], folder:
             "recorded": "embedded.recorded.json",
             "plugins": {
                 source.distribution: f">={Version(source.version).public}"
-                for source in sorted({one.source for one in parts.values()} | _owners(wanted.tasks))
+                for source in sorted({one.source for one in offered} | _owners(wanted.tasks))
             },
-            "inputs": {key: _input(key, path, folder) for key, path in wanted.inputs.items()},
-            "configs": {"main": use},
-            "algorithm": {"epochs": 300, "horizon": 5, "batch_size": 64, "finetune_world_model": bool(episodes)},
-            "evaluation": {"episodes": 10, "every": 100},
+            "inputs": {key: _input(key, path, folder, wanted.copies) for key, path in wanted.inputs.items()},
+            "configs": {
+                config: {"file": f"{'config' if config == 'main' else config}.toml", **use} for config in wanted.configs
+            },
+            "algorithm": {
+                "epochs": 300,
+                "horizon": 5,
+                "batch_size": 64,
+                "finetune_world_model": bool(episodes),
+                **wanted.algorithm,
+            },
+            "evaluation": {"episodes": 10, "every": 100, **wanted.evaluation},
         }
     )
     return document
 
 
-def _input(name: str, path: Path, folder: Path) -> dict[str, Any]:
+def _input(name: str, path: Path, folder: Path, copied: bool) -> dict[str, Any]:
     if not path.is_file():
         raise UsageError("no such file", where=f"--input {name}={path}", remedy="check the path")
+    if copied:
+        return {"path": path.name, "sha256": file_digest(path)}
     return {"path": Path(os.path.relpath(path, folder)).as_posix(), "sha256": file_digest(path)}

@@ -18,12 +18,11 @@ if str(EMBEDDED) not in sys.path:
 @pytest.fixture
 def random_episodes():
     """Two real episodes of random actions of a task, by its name."""
-    from recipe.episodes import Recorder
-
     from rephase.environments import find_task, make
+    from rephase.reproduction.pretraining.episodes import EpisodeRecorder
 
     def play(name: str):
-        recorder = Recorder(make(name, 2, threads=1), find_task(name).action_size)
+        recorder = EpisodeRecorder(make(name, 2, threads=1), find_task(name).action_size)
         recorder.reset([3, 4])
         generator = np.random.default_rng(5)
         over = False

@@ -15,11 +15,11 @@ def test_recorder_keeps_whole_episodes_with_zero_padding(random_episodes):
 
 
 def test_episodes_come_back_from_their_file(random_episodes, tmp_path):
-    from recipe.episodes import Episodes
+    from rephase.reproduction.pretraining.episodes import RealEpisodes
 
     episodes = random_episodes("cheetah-run")
     episodes.write(tmp_path / "x.safetensors", source="random")
-    again = Episodes.read(tmp_path / "x.safetensors")
+    again = RealEpisodes.read(tmp_path / "x.safetensors")
     assert again.task == 3
     assert torch.equal(again.observations, episodes.observations)
     assert torch.equal(again.actions, episodes.actions)
@@ -27,7 +27,7 @@ def test_episodes_come_back_from_their_file(random_episodes, tmp_path):
 
 
 def test_join_groups_by_task_in_order(random_episodes):
-    from recipe.episodes import join
+    from rephase.reproduction.pretraining.episodes import join
 
     reacher, cheetah = random_episodes("reacher-easy"), random_episodes("cheetah-run")
     joined = join([reacher, cheetah, reacher])

@@ -69,7 +69,6 @@ def test_episodes_make_each_run_train_a_model_of_its_own(tmp_path: Path, inputs:
     ("more", "said"),
     [
         (["--policy", "flow-od"], "--policy: unknown policy 'flow-od'; did you mean 'flow-ode'"),
-        (["--policy", "gaussian-mlp"], "'gaussian-mlp' takes no integrator"),
         (["--task", "walker-stant"], "did you mean 'walker-stand'?"),
         (["--input", "world-model=absent"], "--input world-model=absent: no such file; check the path"),
         (["--input", "absent"], "--input: 'absent' is no input; write NAME=FILE"),
@@ -90,3 +89,22 @@ def test_a_phase_that_is_there_is_not_replaced(tmp_path: Path, inputs: dict[str,
     words = ["new-phase", "mine", *PARTS, *given(inputs), "--project", str(tmp_path)]
 
     assert [main(words), main(words)] == [0, 2]
+
+
+def test_an_integrator_for_a_policy_that_takes_none_is_refused(
+    tmp_path: Path, inputs: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [word.replace("flow-ode", "gaussian-mlp") for word in PARTS]
+    assert main(["new-phase", "mine", *words, *given(inputs), "--project", str(tmp_path / "new")]) == 2
+    assert "'gaussian-mlp' takes no integrator" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+def test_several_policies_are_a_config_each(tmp_path: Path, inputs: dict[str, Path]) -> None:
+    words = ["new-phase", "mine", *PARTS, "--policy", "gaussian-mlp", *given(inputs), "--project", str(tmp_path)]
+
+    assert main(words) == 0
+
+    phase = open_phase("mine", "embedded", tmp_path)
+    chosen = {name: (config.policy.part, bool(config.policy.integrator)) for name, config in phase.configs.items()}
+    assert chosen == {"flow-ode": ("flow-ode", True), "gaussian-mlp": ("gaussian-mlp", False)}

@@ -15,11 +15,11 @@ from rephase.engine.checkpoints import read_tensors, write_tensors
 from rephase.engine.pretraining import EpisodePool
 from rephase.protocols import BatchedEnvironment
 
-__all__ = ["Episodes", "Recorder", "join", "pool"]
+__all__ = ["EpisodeRecorder", "RealEpisodes", "join", "pool"]
 
 
 @frozen(eq=False)
-class Episodes:
+class RealEpisodes:
     """E whole episodes of T agent steps of one task.
 
     Args:
@@ -48,13 +48,13 @@ class Episodes:
         return write_tensors(path, tensors, {"task": str(self.task), **about})
 
     @classmethod
-    def read(cls, path: Path) -> Episodes:
+    def read(cls, path: Path) -> RealEpisodes:
         """Read what `write` wrote."""
         tensors, metadata = read_tensors(path)
         return cls(int(metadata["task"]), tensors["observations"], tensors["actions"], tensors["rewards"])
 
 
-class Recorder:
+class EpisodeRecorder:
     """An environment that also keeps the episodes it plays.
 
     Args:
@@ -93,9 +93,9 @@ class Recorder:
         """Close the environment played in; the episodes stay."""
         self._environment.close()
 
-    def episodes(self) -> Episodes:
+    def episodes(self) -> RealEpisodes:
         """The episodes since the last reset."""
-        return Episodes(
+        return RealEpisodes(
             self.task_index(),
             torch.from_numpy(np.stack(self._observations, 1)),
             torch.from_numpy(np.stack(self._actions, 1)),
@@ -103,13 +103,13 @@ class Recorder:
         )
 
 
-def join(parts: Iterable[Episodes]) -> dict[int, Episodes]:
+def join(parts: Iterable[RealEpisodes]) -> dict[int, RealEpisodes]:
     """All episodes of each task in one, in the order given."""
-    by_task: dict[int, list[Episodes]] = {}
+    by_task: dict[int, list[RealEpisodes]] = {}
     for part in parts:
         by_task.setdefault(part.task, []).append(part)
     return {
-        task: Episodes(
+        task: RealEpisodes(
             task,
             torch.cat([part.observations for part in own]),
             torch.cat([part.actions for part in own]),
@@ -119,7 +119,7 @@ def join(parts: Iterable[Episodes]) -> dict[int, Episodes]:
     }
 
 
-def pool(episodes: dict[int, Episodes], shares: dict[int, float] | None) -> EpisodePool:
+def pool(episodes: dict[int, RealEpisodes], shares: dict[int, float] | None) -> EpisodePool:
     """What a fit draws its slices from."""
     return EpisodePool(
         {task: own.observations for task, own in episodes.items()},
