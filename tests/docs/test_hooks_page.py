@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from rephase.plugins import Kind, Offer, RunnerOffer, TaskOffer, TrackerOffer, hookspecs
+from rephase.plugins import Kind, Offer, PhasesOffer, RunnerOffer, SectionOffer, TaskOffer, TrackerOffer, hookspecs
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "hooks.md").read_text(encoding="utf-8")
 
@@ -28,7 +28,9 @@ def test_every_hook_has_a_heading_with_its_exact_arguments():
     ("hook", "offer"),
     [
         ("rephase_offers", Offer),
+        ("rephase_phases", PhasesOffer),
         ("rephase_runners", RunnerOffer),
+        ("rephase_sections", SectionOffer),
         ("rephase_tasks", TaskOffer),
         ("rephase_trackers", TrackerOffer),
     ],

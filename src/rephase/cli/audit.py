@@ -55,7 +55,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _logged(project: Path) -> list[Path]:
-    return sorted((project / "reproductions").glob("*/logged.recorded.json"))
+    """The log's own records: the project's, else those of installed distributions."""
+    from rephase.plugins.phases import shipped_phases
+
+    records = "reproductions/*/logged.recorded.json"
+    found = list(project.glob(records)) or [path for one in shipped_phases() for path in one.project.glob(records)]
+    return sorted(found)
 
 
 def _read(path: Path) -> Log:

@@ -103,7 +103,8 @@ def add_folders(parser: argparse.ArgumentParser) -> None:
 
 
 def project_of(arguments: argparse.Namespace) -> Path:
-    """The project's folder; outside a checkout, the one that came with the image or was installed."""
+    """The project's folder; outside a checkout, the image's, or where the user stands if distributions ship phases."""
+    from rephase.plugins.phases import shipped_phases
     from rephase.reproduction.phases import find_project
 
     if arguments.project:
@@ -111,8 +112,10 @@ def project_of(arguments: argparse.Namespace) -> Path:
     try:
         return find_project(Path.cwd())
     except UsageError:
-        if shipped := _shipped_project():
-            return shipped
+        if told := _image_project():
+            return told
+        if shipped_phases():
+            return Path()
         raise
 
 
@@ -134,8 +137,8 @@ def runs_of(arguments: argparse.Namespace) -> Path:
     if told := os.environ.get("REPHASE_RUNS"):
         return Path(told)
     project = project_of(arguments)
-    # An image cannot be written to and site-packages should not be, so runs are kept where the user stands.
-    return Path("runs") if project == _shipped_project() else project / "runs"
+    # An image cannot be written to, so runs are kept where the user stands.
+    return Path("runs") if project == _image_project() else project / "runs"
 
 
 def store_of(arguments: argparse.Namespace, phase: Phase) -> Store:
@@ -145,12 +148,10 @@ def store_of(arguments: argparse.Namespace, phase: Phase) -> Store:
     return Store(runs_of(arguments), phase)
 
 
-def _shipped_project() -> Path | None:
-    """The project that nobody checked out: the image's, or the installed distribution's."""
-    from rephase.reproduction.phases import installed_project
-
+def _image_project() -> Path | None:
+    """The project that came with the image this runs in."""
     told = os.environ.get("REPHASE_PROJECT")
-    return Path(told) if told else installed_project()
+    return Path(told) if told else None
 
 
 def computes_as_asked(arguments: argparse.Namespace, phase: Phase, device: str) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from typing import Any
 
 import attrs
 
@@ -10,19 +12,29 @@ from rephase.cli.rendering import emit, table
 from rephase.environments import discover_tasks
 from rephase.environments.known import BUILT_IN
 from rephase.plugins import Kind
+from rephase.plugins.offering import Offering
+from rephase.plugins.phases import discover_phases
 from rephase.plugins.registry import Fault, discover
 from rephase.plugins.runners import discover_runners
+from rephase.plugins.sections import discover_sections
 from rephase.plugins.sources import Leftover, leftovers
 from rephase.plugins.trackers import discover_trackers
 
 __all__ = ["configure", "run"]
 
-_TASK, _TRACKER, _RUNNER = "task", "tracker", "runner"
+_NAMED: dict[str, Callable[[], Offering[Any]]] = {
+    "phases": discover_phases,
+    "runner": discover_runners,
+    "section": discover_sections,
+    "task": discover_tasks,
+    "tracker": lambda: discover_trackers().found,
+}
+"""What is known by its name alone, besides parts."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--kind", choices=[*map(str, Kind), _RUNNER, _TASK, _TRACKER], help="only parts of this kind")
+    parser.add_argument("--kind", choices=[*map(str, Kind), *_NAMED], help="only parts of this kind")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -31,19 +43,23 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         0, or 2 when a plugin is at fault. Metadata that is not used is listed and no fault.
     """
-    registry, runners, tasks, trackers = discover(), discover_runners(), discover_tasks(), discover_trackers()
+    registry = discover()
+    named = {kind: look() for kind, look in _NAMED.items()}
     found = [(str(one.offer.kind), one.offer.name, one.source, one.offer.summary) for one in registry.offered]
-    found += [(_RUNNER, one.offer.name, one.source, one.offer.summary) for one in runners.offered]
-    # The log's own are many and always there; 'rephase tasks' lists them.
-    found += [(_TASK, one.offer.name, one.source, one.offer.summary) for one in tasks.offered if one.source != BUILT_IN]
-    found += [(_TRACKER, one.offer.name, one.source, one.offer.summary) for one in trackers.offered]
+    # The log's own tasks are many and always there; 'rephase tasks' lists them.
+    found += [
+        (kind, one.offer.name, one.source, one.offer.summary)
+        for kind, offering in named.items()
+        for one in offering.offered
+        if one.source != BUILT_IN
+    ]
     rows = [
         [kind, name, source.distribution, source.version, summary]
         for kind, name, source, summary in found
         if arguments.kind in (None, kind)
     ]
     left = leftovers()
-    faults = (*registry.faults, *runners.faults, *tasks.faults, *trackers.faults)
+    faults = (*registry.faults, *(fault for offering in named.values() for fault in offering.faults))
     keys = ("kind", "name", "distribution", "version", "summary")
     data = {
         "parts": [dict(zip(keys, row, strict=True)) | {"state": "ok"} for row in rows],

@@ -18,6 +18,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=["both", "html", "markdown"], default="both", help="what to write (default: both)"
     )
+    parser.add_argument(
+        "--section",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a section of a plugin that the phase does not pin, may be repeated (rephase plugins lists them)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -30,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     from rephase.report import gather, html_page, markdown_page
 
     store = store_of(arguments, phase_of(arguments))
-    report = gather(store)
+    report = gather(store, arguments.section)
     folder = arguments.out or store.folder
     files = {}
     if arguments.format in ("both", "html"):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rephase.cli.jobs import add_jobs, options_of
-from rephase.cli.options import add_phase, phase_of, project_of, store_of
+from rephase.cli.options import add_phase, phase_of, store_of
 from rephase.cli.rendering import emit
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _order(
     return Order(
         image=image,
         digest=digest,
-        project=None if arguments.phase.endswith(".toml") else project_of(arguments).resolve(),
+        project=None if arguments.phase.endswith(".toml") else phase.file.absolute().parents[2].resolve(),
         runs=store.folder.parent,
         runner=offer.name,
         options=options,

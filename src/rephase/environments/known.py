@@ -16,7 +16,7 @@ from rephase.environments.tasks import SPACES, TASKS
 from rephase.errors import PluginError, UnknownName
 from rephase.plugins import TaskOffer
 from rephase.plugins.offering import Offering, look_for
-from rephase.plugins.sources import GROUP, Source, installed_sources, normalised
+from rephase.plugins.sources import GROUP, Source, installed_sources
 from rephase.protocols import Spaces
 
 __all__ = ["BUILT_IN", "SUITE", "TaskSet", "discover_tasks", "find_task", "spaces_of"]
@@ -86,11 +86,10 @@ def discover_tasks(
         allowed: Distributions that may be imported; None allows all.
         sources: What to look through besides the suite; None looks at what is installed.
     """
-    names = None if allowed is None else {normalised(name) for name in allowed}
-    installed = installed_sources() if sources is None else sources
-    among = [pair for pair in installed if names is None or pair[0].distribution in names]
     suite = BUILT_IN, EntryPoint("suite", _HOME, GROUP)
-    return look_for("rephase_tasks", "task", TaskOffer, [suite, *among], listing="rephase tasks")
+    among = [suite, *(installed_sources() if sources is None else sources)]
+    names = None if allowed is None else [BUILT_IN.distribution, *allowed]
+    return look_for("rephase_tasks", "task", TaskOffer, among, listing="rephase tasks", allowed=names)
 
 
 def find_task(name: str, allowed: Iterable[str] | None = None) -> TaskOffer:

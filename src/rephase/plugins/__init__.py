@@ -3,6 +3,25 @@
 from __future__ import annotations
 
 from rephase.plugins.hookspecs import hookimpl
-from rephase.plugins.offers import ImageKind, Kind, Offer, RunnerOffer, TaskOffer, TrackerOffer
+from rephase.plugins.offers import (
+    ImageKind,
+    Kind,
+    Offer,
+    PhasesOffer,
+    RunnerOffer,
+    SectionOffer,
+    TaskOffer,
+    TrackerOffer,
+)
 
-__all__ = ["ImageKind", "Kind", "Offer", "RunnerOffer", "TaskOffer", "TrackerOffer", "hookimpl"]
+__all__ = [
+    "ImageKind",
+    "Kind",
+    "Offer",
+    "PhasesOffer",
+    "RunnerOffer",
+    "SectionOffer",
+    "TaskOffer",
+    "TrackerOffer",
+    "hookimpl",
+]

@@ -10,9 +10,18 @@ from collections.abc import Iterable
 
 import pluggy
 
-from rephase.plugins.offers import Offer, RunnerOffer, TaskOffer, TrackerOffer
+from rephase.plugins.offers import Offer, PhasesOffer, RunnerOffer, SectionOffer, TaskOffer, TrackerOffer
 
-__all__ = ["hookimpl", "hookspec", "rephase_offers", "rephase_runners", "rephase_tasks", "rephase_trackers"]
+__all__ = [
+    "hookimpl",
+    "hookspec",
+    "rephase_offers",
+    "rephase_phases",
+    "rephase_runners",
+    "rephase_sections",
+    "rephase_tasks",
+    "rephase_trackers",
+]
 
 hookspec = pluggy.HookspecMarker("rephase")
 hookimpl = pluggy.HookimplMarker("rephase")
@@ -46,6 +55,28 @@ def rephase_offers() -> Iterable[Offer]:
 
 
 @hookspec
+def rephase_sections() -> Iterable[SectionOffer]:
+    """Announce what this plugin has to say in a report.
+
+    Called by ``rephase report``, for the plugins that the phase pins and for sections named by ``--section``, and by
+    ``rephase plugins``. Takes no arguments.
+
+    Returns:
+        One `SectionOffer` for each section.
+
+    Example:
+        ::
+
+            from rephase.plugins import SectionOffer, hookimpl
+
+            @hookimpl
+            def rephase_sections():
+                return [SectionOffer("wall-time", "how long every config took", "my_plugin.times:section")]
+    """
+    raise NotImplementedError  # a specification, never called
+
+
+@hookspec
 def rephase_trackers() -> Iterable[TrackerOffer]:
     """Announce the trackers of this plugin: what ``rephase run --track NAME`` can tell metrics to.
 
@@ -63,6 +94,28 @@ def rephase_trackers() -> Iterable[TrackerOffer]:
             @hookimpl
             def rephase_trackers():
                 return [TrackerOffer("csv", "one CSV file a run", "my_plugin.csv:CsvTracker")]
+    """
+    raise NotImplementedError  # a specification, never called
+
+
+@hookspec
+def rephase_phases() -> Iterable[PhasesOffer]:
+    """Announce the phases this distribution ships: manifests with their configs and inputs, as package data.
+
+    Called when a phase is asked for that the project itself does not have, by listings of phases, and by ``rephase
+    plugins``. Takes no arguments.
+
+    Returns:
+        One `PhasesOffer` for each package that holds a folder ``reproductions``.
+
+    Example:
+        ::
+
+            from rephase.plugins import PhasesOffer, hookimpl
+
+            @hookimpl
+            def rephase_phases():
+                return [PhasesOffer("my_plugin", "two phases of my task")]
     """
     raise NotImplementedError  # a specification, never called
 

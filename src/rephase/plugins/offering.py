@@ -14,7 +14,7 @@ from attrs import frozen
 
 from rephase.errors import UnknownName
 from rephase.plugins.registry import Fault, called, collision, register
-from rephase.plugins.sources import Source, installed_sources
+from rephase.plugins.sources import Source, installed_sources, normalised
 
 __all__ = ["Named", "Offering", "look_for"]
 
@@ -74,6 +74,7 @@ def look_for(
     wanted: type[T],
     sources: Iterable[tuple[Source, EntryPoint]] | None = None,
     listing: str = "rephase plugins",
+    allowed: Iterable[str] | None = None,
 ) -> Offering[T]:
     """Ask the installed plugins for what they offer by one hook.
 
@@ -83,14 +84,18 @@ def look_for(
         wanted: What the hook must return.
         sources: What to look through; None looks at what is installed.
         listing: The command that lists them.
+        allowed: Distributions that may be imported; None allows all.
 
     Returns:
         What was found. Plugins that cannot be loaded at all are left out: `rephase.plugins.registry.discover` lists
         them.
     """
+    names = None if allowed is None else {normalised(name) for name in allowed}
     by_name: dict[str, list[Named[T]]] = {}
     faults: list[Fault] = []
     for source, entry_point in installed_sources() if sources is None else sources:
+        if names is not None and source.distribution not in names:
+            continue
         manager = register(source, entry_point)
         if isinstance(manager, Fault):
             continue

@@ -12,9 +12,10 @@ from attrs import field, frozen, validators
 from rephase.errors import PluginError
 from rephase.plugins.strangers import Failed, ask
 
-__all__ = ["ImageKind", "Kind", "Offer", "RunnerOffer", "TaskOffer", "TrackerOffer"]
+__all__ = ["ImageKind", "Kind", "Offer", "PhasesOffer", "RunnerOffer", "SectionOffer", "TaskOffer", "TrackerOffer"]
 
 _NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
+_PACKAGE = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 _LOADER = r"[A-Za-z_][\w.]*:[A-Za-z_]\w*"
 
 
@@ -124,6 +125,50 @@ class TrackerOffer:
             PluginError: The loader names something that is not there.
         """
         return _load(f"the tracker {self.name!r}", self.loader)
+
+
+@frozen
+class PhasesOffer:
+    """Phases that a distribution ships.
+
+    Args:
+        package: Importable name of the package in whose folder ``reproductions`` lies, with a folder for each phase as
+            in any project. It is not imported.
+        summary: One line for listings.
+    """
+
+    package: str = field(validator=validators.matches_re(_PACKAGE))
+    summary: str
+
+    @property
+    def name(self) -> str:
+        """What listings call it."""
+        return self.package
+
+
+@frozen
+class SectionOffer:
+    """One section of a report.
+
+    Args:
+        name: Name by which ``rephase report --section`` asks for it, lower case with hyphens, unique among sections.
+        summary: One line for listings.
+        loader: Where the builder is, as ``package.module:attribute``; imported only when a report wants it. It is
+            called as ``builder(phase, records, verdict)`` with plain values and returns a
+            `rephase.protocols.ReportSection`, or None where it has nothing to say.
+    """
+
+    name: str = field(validator=validators.matches_re(_NAME))
+    summary: str
+    loader: str = field(validator=validators.matches_re(_LOADER))
+
+    def load(self) -> Callable[..., Any]:
+        """Import the builder.
+
+        Raises:
+            PluginError: The loader names something that is not there.
+        """
+        return _load(f"the section {self.name!r}", self.loader)
 
 
 class ImageKind(StrEnum):

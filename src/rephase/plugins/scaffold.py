@@ -64,6 +64,7 @@ def write_plugin(name: str, kind: str, parent: Path) -> tuple[Path, ...]:
         "class_name": "".join(word.capitalize() for word in part.split("-")),
         "minimum": ".".join(__version__.split(".")[:2]),
         "below": str(major + 1),
+        "data": '"py.typed", "reproductions/*/*"' if kind == "task" else '"py.typed"',
     }
     places = {
         "common/pyproject.toml.txt": folder / "pyproject.toml",

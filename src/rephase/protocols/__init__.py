@@ -1,4 +1,4 @@
-"""What a part is: the protocols of world models, policies, integrators and environments; what trackers and runners are.
+"""What a part is: the protocols of world models, policies, integrators and environments, and what else plugins bring.
 
 Nothing here imports torch at run time, so that a machine without it can list and check parts.
 """
@@ -10,6 +10,7 @@ from rephase.protocols.integrator import Integrator, Velocity
 from rephase.protocols.policy import OwnLoss, Policy
 from rephase.protocols.resources import JobRequest
 from rephase.protocols.runner import Bind, Container, Job, JobState, Runner, Stage, Task, Ticket
+from rephase.protocols.section import ReportSection
 from rephase.protocols.shapes import Spaces
 from rephase.protocols.tracker import Tracker
 from rephase.protocols.world_model import (
@@ -35,6 +36,7 @@ __all__ = [
     "OwnRewards",
     "Policy",
     "Recurrent",
+    "ReportSection",
     "Runner",
     "Spaces",
     "Stage",

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import asdict, evolve, field, frozen
 
 from rephase.errors import InvalidRecord
 from rephase.judging import Breach, Decision, PhaseVerdict
@@ -22,6 +22,7 @@ from rephase.manifest.outcomes import RecordedOutcomes, read_outcomes
 from rephase.manifest.record import Record
 from rephase.manifest.shipped import about
 from rephase.report.answers import answer_of
+from rephase.report.sections import PluginSections, plugin_sections
 from rephase.reproduction.checking import check_phase, recorded_outcomes
 from rephase.reproduction.storing import Store
 
@@ -79,6 +80,7 @@ class Report:
         facts: Where the records come from.
         ablation: What switching each known defect alone shows; None where the phase is no ablation.
         rehearsal: Whether the runs are a rehearsal, which is no result.
+        plugins: What plugins have to say.
     """
 
     phase: Phase
@@ -90,6 +92,7 @@ class Report:
     facts: tuple[Fact, ...]
     ablation: Ablation | None = None
     rehearsal: bool = False
+    plugins: PluginSections = field(factory=PluginSections)
 
     @property
     def names(self) -> Mapping[str, str]:
@@ -151,22 +154,26 @@ class Report:
             "missing": [{"run": one.run.label, "state": one.state, "reason": one.reason} for one in self.missing],
             "ablation": self.ablation.to_json() if self.ablation else None,
             "findings": [finding.to_json() for finding in self.findings],
+            "sections": {name: asdict(section) for name, section in self.plugins.sections},
+            "section_notes": list(self.plugins.notes),
             "provenance": {fact.name: dict(fact.values) for fact in self.facts},
             "rerun": list(self.rerun),
         }
 
 
-def gather(store: Store, *, rehearsal: bool = False) -> Report:
+def gather(store: Store, sections: Sequence[str] = (), *, rehearsal: bool = False) -> Report:
     """Gather what a report says from a phase's folders.
 
     Args:
         store: The folders.
+        sections: Names of sections to add of plugins that the phase does not pin.
         rehearsal: Whether the runs are a rehearsal, of which integrity alone is looked at.
 
     Returns:
         The report.
 
     Raises:
+        UnknownName: Nobody offers a section of such a name.
         ManifestError: There are no recorded outcomes to compare with, or they cannot be read.
     """
     phase = store.phase
@@ -202,6 +209,7 @@ def gather(store: Store, *, rehearsal: bool = False) -> Report:
         facts=_facts(records),
         ablation=None if rehearsal else ablation_of(phase, records),
         rehearsal=rehearsal,
+        plugins=plugin_sections(phase, records, verdict, sections),
     )
 
 

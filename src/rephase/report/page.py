@@ -37,6 +37,7 @@ def html_page(report: Report) -> str:
         ("curves", "Learning curves", _curves(report)),
         ("noise", "Evaluation noise", _noise(report)),
         ("runs", "Every run", _runs(report)),
+        *_of_plugins(report),
         ("audit", "Audit of the recorded outcomes", _audit(report)),
         ("integrity", "Integrity", _integrity(report)),
         ("provenance", "Provenance", _provenance(report)),
@@ -305,8 +306,19 @@ def _audit(report: Report) -> str:
     return count + (_table(columns, rows, "  --ww") if rows else "")
 
 
+def _of_plugins(report: Report) -> list[tuple[str, str, str]]:
+    """Anchor, title and body of every section of a plugin; all of it is text."""
+    found = []
+    for name, section in report.plugins.sections:
+        body = "".join(f"<p>{_text(paragraph)}</p>" for paragraph in section.paragraphs)
+        if section.columns:
+            body += _table(section.columns, [[_text(cell) for cell in row] for row in section.rows])
+        found.append((f"plugin-{name}", section.title, body or '<p class="quiet">nothing</p>'))
+    return found
+
+
 def _integrity(report: Report) -> str:
-    breaches, notes = report.verdict.breaches, report.verdict.notes
+    breaches, notes = report.verdict.breaches, (*report.verdict.notes, *report.plugins.notes)
     parts = []
     if breaches:
         parts.append("<ul>" + "".join(f"<li>{_text(breach)}</li>" for breach in breaches) + "</ul>")

@@ -42,8 +42,11 @@ def markdown_page(report: Report) -> str:
         blocks += ["### Which defect is responsible", markdown_text(report.ablation.sentence)]
     if verdict.breaches:
         blocks += ["### Integrity", "\n".join(f"- {markdown_text(str(breach))}" for breach in verdict.breaches)]
-    if verdict.notes:
-        blocks.append("\n".join(f"- Note: {markdown_text(note)}" for note in verdict.notes))
+    if notes := (*verdict.notes, *report.plugins.notes):
+        blocks.append("\n".join(f"- Note: {markdown_text(note)}" for note in notes))
+    for _, section in report.plugins.sections:
+        blocks += [f"### {markdown_text(section.title)}", *map(markdown_text, section.paragraphs)]
+        blocks += [_table([markdown_text(one) for one in section.columns], section.rows)] if section.columns else []
     needs = [finding for finding in report.findings if finding.needs_attention]
     if needs:
         rows = [[str(one.standing), one.where, one.logged, one.recomputed] for one in needs]

@@ -21,7 +21,7 @@ from rephase.manifest.outcomes import RecordedOutcomes
 from rephase.report.pictures import captions, pictures
 from rephase.reproduction.checking import recorded_outcomes
 from rephase.reproduction.comparing import ComparedSide, compare
-from rephase.reproduction.phases import known_phases, open_phase
+from rephase.reproduction.phases import open_phase, own_phases
 
 __all__ = ["PAGE", "page", "recorded_phases", "write"]
 
@@ -59,7 +59,7 @@ def recorded_phases(project: Path) -> dict[str, tuple[Phase, RecordedOutcomes]]:
         project: Folder that holds ``reproductions``.
     """
     found = {}
-    for name, scales in known_phases(project).items():
+    for name, scales in own_phases(project).items():
         if "embedded" in scales:
             phase = open_phase(name, "embedded", project)
             if phase.manifest.recorded and phase.record_file.is_file():

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 from rephase.environments import SUITE, TaskSet, discover_tasks
-from rephase.errors import InputMismatch, ManifestError, Problem, UnknownName, UsageError
+from rephase.errors import InputMismatch, ManifestError, PluginError, Problem, UnknownName, UsageError
 from rephase.manifest import Phase, Run, read_phase
 from rephase.manifest.files import displayed, unknown_name
 from rephase.manifest.schema import Scale
+from rephase.plugins.phases import ShippedPhases, shipped_phases
 
 __all__ = [
     "find_project",
-    "installed_project",
     "known_phases",
     "open_phase",
+    "own_phases",
     "require_manifest",
     "require_run",
     "returns_of",
@@ -24,7 +24,6 @@ __all__ = [
 ]
 
 _FOLDER = "reproductions"
-_PACKAGE = "rephase_reproductions"
 _SUBMIT_AGAIN = "put the manifest back as it was, or cancel these jobs and submit again"
 
 
@@ -44,17 +43,8 @@ def find_project(start: Path) -> Path:
     )
 
 
-def installed_project() -> Path | None:
-    """The folder that holds ``reproductions`` as the distribution of the phases laid it down, or None without it."""
-    spec = importlib.util.find_spec(_PACKAGE)
-    for place in (spec.submodule_search_locations or ()) if spec else ():
-        if (Path(place) / _FOLDER).is_dir():
-            return Path(place)
-    return None
-
-
-def known_phases(project: Path) -> dict[str, dict[str, Path]]:
-    """The manifests there are: for each phase, its file by scale; sorted."""
+def own_phases(project: Path) -> dict[str, dict[str, Path]]:
+    """The manifests of a project: for each phase, its file by scale; sorted."""
     found: dict[str, dict[str, Path]] = {}
     for scale in Scale:
         for path in (project / _FOLDER).glob(f"*/{scale}.toml"):
@@ -62,8 +52,31 @@ def known_phases(project: Path) -> dict[str, dict[str, Path]]:
     return {name: dict(sorted(found[name].items())) for name in sorted(found)}
 
 
+def known_phases(project: Path) -> dict[str, dict[str, Path]]:
+    """The manifests of a project and of installed distributions, the project's own first where both have a phase.
+
+    Raises:
+        PluginError: Two distributions ship a phase of one name, which the project does not have.
+    """
+    own = own_phases(project)
+    shipped: dict[str, tuple[ShippedPhases, dict[str, Path]]] = {}
+    for folder in shipped_phases():
+        if folder.project.resolve() == project.resolve():
+            continue
+        for name, scales in own_phases(folder.project).items():
+            other, _ = shipped.setdefault(name, (folder, scales))
+            if other is not folder and name not in own:
+                raise PluginError(
+                    f"phase {name!r} is shipped by {other.source} and {folder.source}",
+                    where=str(folder.project / _FOLDER / name),
+                    remedy="uninstall one of them, or name a manifest's path",
+                )
+    found = {name: scales for name, (_, scales) in shipped.items()} | own
+    return {name: found[name] for name in sorted(found)}
+
+
 def open_phase(name: str, scale: str, project: Path) -> Phase:
-    """Read the manifest of a phase at a scale.
+    """Read the manifest of a phase at a scale: the project's, else the one that an installed distribution ships.
 
     Args:
         name: Name of the phase, or a manifest's path.
@@ -76,10 +89,13 @@ def open_phase(name: str, scale: str, project: Path) -> Phase:
     Raises:
         UnknownName: There is no such phase or scale.
         ManifestError: The manifest says something it may not.
+        PluginError: Two distributions ship a phase of this name.
     """
     if name.endswith(".toml"):
         return with_known_tasks(read_phase(Path(name)))
-    phases = known_phases(project)
+    phases = own_phases(project)
+    if name not in phases:  # only then is a plugin imported
+        phases = known_phases(project)
     if name not in phases:
         raise UnknownName("phase", name, list(phases), listing="rephase show")
     if scale not in phases[name]:

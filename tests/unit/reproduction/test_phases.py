@@ -9,11 +9,13 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from fakes.distributions import install
 from fakes.projects import make_project
 
 from rephase.cli.main import main
-from rephase.errors import ManifestError, UnknownName, UsageError
-from rephase.reproduction.phases import find_project, installed_project, known_phases, open_phase
+from rephase.errors import ManifestError, PluginError, UnknownName, UsageError
+from rephase.plugins.phases import shipped_phases
+from rephase.reproduction.phases import find_project, known_phases, open_phase
 
 ROOT = Path(__file__).parents[3]
 
@@ -50,21 +52,62 @@ def test_a_folder_outside_any_project_is_told_what_to_do(tmp_path: Path) -> None
 def test_installed_phases_are_found_without_a_checkout(
     tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    site = tmp_path / "site"
-    shutil.copytree(project / "reproductions", site / "rephase_reproductions" / "reproductions")
     empty = tmp_path / "empty"
     empty.mkdir()
     monkeypatch.delenv("REPHASE_PROJECT", raising=False)
     monkeypatch.chdir(empty)
-    assert installed_project() is None
-    monkeypatch.syspath_prepend(site)
+    assert shipped_phases() == ()
+    site = ship(monkeypatch, project, tmp_path / "site", "one")
 
-    assert installed_project() == site / "rephase_reproductions"
+    assert [(one.project, one.source.distribution) for one in shipped_phases()] == [
+        (site / "one_phases", "rephase-one")
+    ]
     assert main(["status", "phase3"]) == 0
     assert main(["show", "phase3"]) == 0
+    assert main(["show"]) == 0
+    assert main(["plugins", "--kind", "phases"]) == 0
 
-    assert "phase3" in capsys.readouterr().out
+    assert capsys.readouterr().out.splitlines()[-2].split()[:3] == ["phases", "one_phases", "rephase-one"]
     assert {path.name for path in empty.iterdir()} <= {"runs"}
+
+
+def test_a_projects_own_phase_goes_first_and_two_shipped_ones_of_a_name_are_refused(
+    tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("one", "two"):
+        ship(monkeypatch, project, tmp_path / name, name)
+    other = tmp_path / "other"
+    (other / "reproductions").mkdir(parents=True)
+
+    assert open_phase("phase3", "embedded", project).file.is_relative_to(project)
+    assert known_phases(project)["phase3"]["embedded"].is_relative_to(project)
+    with pytest.raises(PluginError, match=r"'phase3' is shipped by rephase-one 1\.0 and rephase-two 1\.0; uninst"):
+        open_phase("phase3", "embedded", other)
+
+
+def test_phases_of_a_package_that_is_not_there_are_none(
+    tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, tmp_path / "site", "rephase-one", source=SHIPS.format(package="no_such.package"))
+    assert shipped_phases() == ()
+    with pytest.raises(UnknownName, match="unknown phase 'phase33'"):
+        open_phase("phase33", "embedded", project)
+
+
+SHIPS = """
+from rephase.plugins import PhasesOffer, hookimpl
+
+@hookimpl
+def rephase_phases():
+    return [PhasesOffer("{package}", "a fake")]
+"""
+
+
+def ship(patch: pytest.MonkeyPatch, project: Path, site: Path, name: str) -> Path:
+    """Install a distribution that ships the project's phases; returns where."""
+    install(patch, site, f"rephase-{name}", source=SHIPS.format(package=f"{name}_phases"))
+    shutil.copytree(project / "reproductions", site / f"{name}_phases" / "reproductions")
+    return site
 
 
 def test_the_distribution_of_the_phases_holds_what_the_manifests_name(tmp_path: Path) -> None:
@@ -77,6 +120,9 @@ def test_the_distribution_of_the_phases_holds_what_the_manifests_name(tmp_path: 
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
         wheel.extractall(tmp_path / "site")
     laid_down = tmp_path / "site" / "rephase_reproductions"
+    [named] = (tmp_path / "site").glob("*.dist-info/entry_points.txt")
+    assert "rephase_reproductions.reproductions.offers" in named.read_text()
+    assert (laid_down / "reproductions" / "offers.py").is_file()
 
     assert known_phases(laid_down).keys() == known_phases(ROOT).keys()
     for name, scales in known_phases(laid_down).items():
