@@ -91,10 +91,10 @@ def pretrain(
     free_folder(name, project)
     registry = discover()
     wanted = evolve(wanted, changes={**_small(wanted, registry), **wanted.changes}, copies=True)
-    shop = _Making(name, wanted, schedule, registry, work, say)
-    shop.begin()
-    rounds = [shop.play_round(number) for number in range(1, schedule.rounds + 1)]
-    inputs = shop.finish()
+    making = _Making(name=name, wanted=wanted, schedule=schedule, registry=registry, work=work, say=say)
+    making.begin()
+    rounds = [making.play_round(number) for number in range(1, schedule.rounds + 1)]
+    inputs = making.finish()
     wanted = evolve(
         wanted,
         inputs=inputs,
@@ -112,6 +112,7 @@ class _Making:
 
     def __init__(
         self,
+        *,
         name: str,
         wanted: NewPhase,
         schedule: PretrainSchedule,
@@ -212,13 +213,13 @@ class _Making:
     def _cohort(self, number: int, members: Sequence[Member], starts: Mapping[int, Tensor]) -> Cohort:
         model, policy = self._load(number - 1), self.composition.policy
         return Cohort(
-            model,
-            lambda: build_policy(policy, model.latent_size(), self.spaces.action),
-            evolve(EXTRACTION, epochs=self.schedule.epochs),
-            members,
-            starts,
-            self.spaces,
-            policy.stackable,
+            world_model=model,
+            build_policy=lambda: build_policy(policy, model.latent_size(), self.spaces.action),
+            algorithm=evolve(EXTRACTION, epochs=self.schedule.epochs),
+            members=members,
+            experience=starts,
+            spaces=self.spaces,
+            stackable=policy.stackable,
         )
 
     def _fit(self, number: int, steps: int, first_lr: float, final_lr: float) -> None:
