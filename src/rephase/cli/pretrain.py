@@ -53,8 +53,6 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         0.
     """
-    import torch
-
     from rephase.manifest.files import displayed
     from rephase.manifest.reading import structure
     from rephase.reproduction.deriving import parse_change
@@ -73,10 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
         inputs={},
         changes=dict(parse_change(text) for text in arguments.set),
     )
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
     work = arguments.work or arguments.project / "runs" / f"pretrain-{arguments.name}"
-    made = pretrain(arguments.name, wanted, schedule, arguments.project, work, tell)
+    made = pretrain(arguments.name, wanted, schedule, arguments.project, work, tell, arguments.threads)
     place = [arguments.name, *(["--project", str(arguments.project)] if str(arguments.project) != "." else [])]
     lines = [f"wrote {', '.join(map(displayed, made.files))}", f"unfinished work may go: {displayed(work)}", "next:"]
     lines.append(f"  {shlex.join(['rephase', 'run', *place])}")

@@ -71,6 +71,7 @@ def pretrain(
     project: Path,
     work: Path,
     say: Callable[[str], None],
+    threads: int = 0,
 ) -> Pretrained:
     """Make a world model and start states for tasks, and the phase that uses them.
 
@@ -81,6 +82,7 @@ def pretrain(
         project: Folder that holds, or will hold, ``reproductions``.
         work: Folder of unfinished work; nothing is done twice that lies in it.
         say: Called with every line worth saying.
+        threads: Threads of one operation; 0 leaves torch's choice.
 
     Raises:
         UsageError: There is such a phase already, or the work there was begun otherwise.
@@ -89,6 +91,8 @@ def pretrain(
         EnvironmentFault: A task failed.
     """
     free_folder(name, project)
+    if threads:
+        torch.set_num_threads(threads)
     registry = discover()
     wanted = evolve(wanted, changes={**_small(wanted, registry), **wanted.changes}, copies=True)
     making = _Making(name=name, wanted=wanted, schedule=schedule, registry=registry, work=work, say=say)
