@@ -21,6 +21,12 @@ def of(findings, check, where=""):
     return [finding for finding in findings if finding.check == check and where in finding.where]
 
 
+def test_rows_of_untrained_policies_are_nobodys_statement():
+    assert PHASE4.untrained
+    stated = evolve(PHASE4, outcomes=[row for row in PHASE4.outcomes if row not in PHASE4.untrained])
+    assert audit(PHASE4) == audit(stated)
+
+
 def test_the_logged_spread_is_the_sample_sd_in_one_cell_of_six():
     spreads = [finding for finding in of(audit(PHASE3), "spread") if "all cells" not in finding.where]
     assert len(spreads) == 6
