@@ -102,17 +102,45 @@ def test_the_variations_of_phase_5_change_the_integration_and_nothing_else(scale
     assert standard["policy"]["settings"]["substeps"] == 2
 
 
-def test_corrected_phase_4_differs_from_phase_4_by_the_known_defects_alone() -> None:
+MODEL_OF_OBSERVATIONS = {"velocity_unit": "displacement", "angles": True}
+"""What the corrected phases' world models have besides: no defects of the log, but needs of standardised latents."""
+
+
+def test_corrected_phase_4_differs_from_phase_4_by_the_known_defects_and_what_its_latents_need_alone() -> None:
     logged, corrected = (phase(name).resolved("fullflow") for name in ("phase4", "phase4-corrected"))
 
     assert logged["algorithm"].pop("variants") == plain(Variants())
     assert corrected["algorithm"].pop("variants") == plain(Variants.corrected())
     assert logged["world_model"]["settings"].pop("velocity_head") == "as-logged"
     assert corrected["world_model"]["settings"].pop("velocity_head") == "corrected"
+    assert not MODEL_OF_OBSERVATIONS.keys() & logged["world_model"]["settings"].keys()
+    settings = corrected["world_model"]["settings"]
+    assert {name: settings.pop(name) for name in MODEL_OF_OBSERVATIONS} == MODEL_OF_OBSERVATIONS
     assert logged["evaluation"].pop("plan") == "re-evaluate"
     assert corrected["evaluation"].pop("plan") == "mppi"
     corrected["evaluation"].pop("planning")
     assert logged == corrected
+
+
+def test_corrected_phase_5_is_corrected_phase_4_and_three_variations_of_it() -> None:
+    declared, base = phase("phase5-corrected"), phase("phase4-corrected")
+    standard = plain(base.configs["fullflow"])
+
+    def of(config: str) -> dict[str, Any]:
+        found = plain(declared.configs[config])
+        return {part: found[part] for part in ("world_model", "policy")}
+
+    def varied(part: str, **changes: Any) -> dict[str, Any]:
+        return standard[part] | {key: standard[part][key] | value for key, value in changes.items()}
+
+    euler = {"integrator": {"part": "euler"}}
+    wm, policy = standard["world_model"], standard["policy"]
+    assert of("standard") == {"world_model": wm, "policy": policy}
+    assert of("high-precision-wm") == {"world_model": varied("world_model", settings={"substeps": 8}), "policy": policy}
+    assert of("high-precision-policy") == {"world_model": wm, "policy": varied("policy", settings={"substeps": 4})}
+    assert of("euler-fast") == {"world_model": varied("world_model", **euler), "policy": varied("policy", **euler)}
+    changed = {"epochs": declared.manifest.algorithm.epochs}
+    assert declared.manifest.algorithm == evolve(base.manifest.algorithm, **changed)
 
 
 @pytest.mark.parametrize(("base", "switch"), [("as-logged", "mend"), ("corrected", "keep")])
