@@ -195,8 +195,15 @@ def overridden(written: dict[str, Any], dotted: str, value: Any, at: str, proble
             return written
         table = table[key]
     # A setting may be left at its default in the file, so only the way to it must exist; the part checks its name.
-    table[last] = dict(value) if isinstance(value, Mapping) else list(value) if isinstance(value, tuple) else value
+    table[last] = _thawed(value)
     return changed
+
+
+def _thawed(value: Any) -> Any:
+    """A value of a manifest as its file has it: tables and lists that can be copied, at every depth."""
+    if isinstance(value, Mapping):
+        return {key: _thawed(item) for key, item in value.items()}
+    return [_thawed(item) for item in value] if isinstance(value, tuple) else value
 
 
 def unknown_name(path: str, kind: str, name: str, known: list[str]) -> Problem:

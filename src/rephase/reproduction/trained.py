@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from rephase.errors import CheckpointError, InputMismatch, UsageError
+from rephase.manifest import Phase
 from rephase.manifest.algorithm import Variant
 from rephase.manifest.hashing import short
 from rephase.manifest.record import Record, read_record
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from rephase.protocols import Policy, WorldModel
 
-__all__ = ["acting", "find_run", "trained_policy"]
+__all__ = ["acting", "find_run", "sees_no_padding", "trained_policy"]
 
 _RECORD = "record.json"
 
@@ -101,9 +102,13 @@ def trained_policy(folder: Path, project: Path) -> tuple[Record, Callable[[NDArr
         policy.load_state_dict(tensors)  # type: ignore[attr-defined]  # every policy is a torch module
     except RuntimeError as error:
         raise CheckpointError(f"does not fit its policy ({error})", where=str(folder / record.policy_file)) from error
-    masked = phase.algorithm(record.config).variants.mask_actions is Variant.CORRECTED
-    mask = action_masks(tasks.spaces) if masked else None
+    mask = action_masks(tasks.spaces) if sees_no_padding(phase, record.config) else None
     return record, acting(world_model, policy, tasks.find(record.task).index, mask)
+
+
+def sees_no_padding(phase: Phase, config: str) -> bool:
+    """Whether a config's world models see actions with their padding set to zero."""
+    return phase.algorithm(config).variants.mask_actions is Variant.CORRECTED
 
 
 def acting(

@@ -40,12 +40,13 @@ def untrained_outcomes(phase: Phase, runs: Sequence[Run], say: Callable[[str], N
         InputMismatch: An input is not the pinned one.
         PluginError: A part cannot be built.
     """
+    from rephase.engine.learner import action_masks
     from rephase.engine.seeding import stream
     from rephase.plugins.registry import discover
     from rephase.reproduction.composing import build_policy, compose
     from rephase.reproduction.evaluating import play_alone
     from rephase.reproduction.phases import tasks_of
-    from rephase.reproduction.trained import acting
+    from rephase.reproduction.trained import acting, sees_no_padding
 
     compositions = compose(phase, discover(phase.manifest.plugins), sorted({run.config for run in runs}))
     tasks = tasks_of(phase)
@@ -56,7 +57,8 @@ def untrained_outcomes(phase: Phase, runs: Sequence[Run], say: Callable[[str], N
         world_model = _world_model(phase, run, tasks, compositions[run.config])
         policy = build_policy(compositions[run.config].policy, world_model.latent_size(), tasks.spaces.action)
         policy.initialise(stream(run.seed, "policy"))
-        act = acting(world_model, policy, tasks.find(run.task).index)
+        mask = action_masks(tasks.spaces) if sees_no_padding(phase, run.config) else None
+        act = acting(world_model, policy, tasks.find(run.task).index, mask)
         returns = play_alone(run, tasks, UNTRAINED, episodes, act)
         rows.append(
             Outcome(

@@ -252,3 +252,21 @@ def test_arithmetic_is_part_of_the_digests_where_it_is_portable(scale: str, expe
     assert said[Arithmetic.PORTABLE].config_digest("baseline") != said[Arithmetic.NATIVE].config_digest("baseline")
     assert said[Arithmetic.PORTABLE].resolved("baseline")["arithmetic"] == "portable"
     assert "arithmetic" not in said[Arithmetic.NATIVE].resolved("baseline")
+
+
+def test_two_tables_may_take_the_places_of_others_in_one_config(project: Path, tmp_path: Path) -> None:
+    table = '{ part = "flow-ode", settings = { units = [4, 4] }, integrator = { part = "heun", settings = {} } }'
+    path = edited(
+        project,
+        tmp_path,
+        (
+            'file = "../configs/baseline.toml"\n',
+            'file = "../configs/baseline.toml"\n[configs.baseline.overrides]\n'
+            f'policy = {table}\n"world_model.settings" = {{ latent_size = 8, units = [5] }}\n'
+            '"policy.settings.substeps" = 3\n',
+        ),
+    )
+    config = read_phase(path).configs["baseline"]
+    assert config.policy.integrator.part == "heun"
+    assert dict(config.policy.settings) == {"units": (4, 4), "substeps": 3}
+    assert dict(config.world_model.settings) == {"latent_size": 8, "units": (5,)}

@@ -255,3 +255,37 @@ def test_checking_needs_no_torch() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert (done.stdout, done.stderr) == ("baseline flowpolicy\n", "")
+
+
+@pytest.mark.parametrize(
+    ("built", "said"),
+    [
+        ("return object()", "the world-model 'ill' is built as object, which is no torch.nn.Module; "),
+        (
+            "import torch, rephase.protocols as all; "
+            "return type('Unread', (torch.nn.Module,), {n: len for n in vars(all.WorldModel) if n[0] != '_'})()",
+            "the world-model 'ill' is built as Unread, which has neither reward_bins nor both decode_reward and "
+            "reward_loss; build what rephase.protocols.WorldModel describes",
+        ),
+    ],
+    ids=["no module", "rewards nobody can read"],
+)
+def test_a_world_model_that_breaks_its_contract_is_named_with_its_plugin(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, built: str, said: str
+) -> None:
+    from rephase.protocols import Spaces
+
+    source = BROKEN_POLICY.format(built=built).replace("Kind.POLICY", "Kind.WORLD_MODEL")
+    install(monkeypatch, tmp_path / "site", "rephase-ill", source=source)
+    opened(
+        project, ('rephase-rk = ">=0.1"\n', 'rephase-rk = ">=0.1"\nrephase-ill = ">=0"\n'), file="phase3/embedded.toml"
+    )
+    text = (project / "reproductions/configs/baseline.toml").read_text()
+    settings = text[text.index("[world_model.settings]") : text.index("[policy]")]
+    phase = opened(project, ('part = "mlp"', 'part = "ill"'), (settings, ""), file="configs/baseline.toml")
+    composition = compose(phase, discover(phase.manifest.plugins), ["baseline"])["baseline"]
+
+    with pytest.raises(PluginError) as caught:
+        build_world_model(composition.world_model, Spaces(observation=5, action=3, action_sizes=(3, 1)))
+
+    assert str(caught.value).startswith(f"rephase-ill 1.0: {said}")
