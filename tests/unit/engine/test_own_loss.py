@@ -174,7 +174,7 @@ def test_matching_makes_the_flow_straighter(build_cohort):
         noise = torch.randn(50, 3, generator=generator)
         with torch.no_grad():
             start = policy.init_logstd.exp() * noise
-            end = policy._flow(latent, start)
+            end = policy.carry(latent, start)
             middle = policy.velocity(latent, (start + end) / 2, 0.5)
         bends.append(float((middle - (end - start)).square().mean()))
     assert bends[1] < bends[0]
