@@ -307,9 +307,13 @@ def test_a_latent_that_does_not_divide_into_groups_is_refused():
         FlowWorldModelConfig(latent_size=12)
 
 
-def test_both_parts_are_offered_and_want_an_integrator():
+def test_every_part_is_offered_and_wants_an_integrator():
     offers = {offer.name: offer for offer in rephase_offers()}
-    assert {name: offer.kind for name, offer in offers.items()} == {"flow": Kind.WORLD_MODEL, "flow-ode": Kind.POLICY}
+    assert {name: offer.kind for name, offer in offers.items()} == {
+        "flow": Kind.WORLD_MODEL,
+        "flow-ode": Kind.POLICY,
+        "flow-matched": Kind.POLICY,
+    }
     assert all(offer.takes_integrator for offer in offers.values())
     config = FlowWorldModelConfig(**SIZES)
     assert isinstance(offers["flow"].load()(config, SPACES, Midpoint()), FlowWorldModel)

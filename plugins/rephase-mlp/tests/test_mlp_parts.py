@@ -197,10 +197,11 @@ def test_policies_of_one_stream_are_equal(policy):
     assert all(torch.equal(value, first[name]) for name, value in policy.state_dict().items())
 
 
-def test_both_parts_are_offered_and_built_from_their_offers():
+def test_every_part_is_offered_and_built_from_their_offers():
     offers = {offer.name: offer for offer in rephase_offers()}
     assert {name: offer.kind for name, offer in offers.items()} == {
         "mlp": Kind.WORLD_MODEL,
+        "gaussian-gru": Kind.WORLD_MODEL,
         "gaussian-mlp": Kind.POLICY,
     }
     assert not any(offer.takes_integrator for offer in offers.values())

@@ -25,9 +25,11 @@ def test_first_party_parts_are_found_sorted() -> None:
         ("integrator", "heun"),
         ("integrator", "midpoint"),
         ("integrator", "rk4"),
+        ("policy", "flow-matched"),
         ("policy", "flow-ode"),
         ("policy", "gaussian-mlp"),
         ("world-model", "flow"),
+        ("world-model", "gaussian-gru"),
         ("world-model", "mlp"),
     ]
     assert registry.faults == ()
