@@ -15,6 +15,7 @@ import shutil
 import socket
 import sys
 import tarfile
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -41,8 +42,51 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(name="tests-elsewhere", python=["3.12"], tags=["more"])
 def tests_elsewhere(session: nox.Session) -> None:
-    """The quick tests on the other Python that is supported (3.13 has no labmaze, which dm_control needs)."""
-    _test(session, "-m", "not slow", *session.posargs)
+    """The quick tests on the other Python that is supported; those that need torch only where it has a CPU build."""
+    if platform.system() != "Linux" or shutil.which("nvidia-smi") or _torch_index():
+        _test(session, "-m", "not slow", *session.posargs)
+        return
+    session.warn("torch's CPU builds cannot be reached: tests that need torch are skipped, each with that reason")
+    extras = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]
+    wanted = [requirement for extra in extras.values() for requirement in extra if not requirement.startswith("torch")]
+    plugins = [*PLUGINS, "rephase-skypilot"]
+    _locked(session, *_light_dependencies(), *wanted, *GROUPS["test"], *GROUPS["floors"], "PyYAML>=6")
+    _put(session, "--no-deps", ".", *(f"./plugins/{name}" for name in plugins))
+    places = ["tests/unit", "tests/architecture", "tests/docs", *(f"plugins/{name}/tests" for name in plugins[-2:])]
+    words = ["-q", "-n", "auto", "--dist", "loadfile", "-m", "not slow", "--timeout", "900", *places, *session.posargs]
+    session.run("python", "-m", "pytest", *words, env={**_quiet(), "OMP_NUM_THREADS": "1"})
+
+
+@nox.session(tags=["more"])
+def oldest(session: nox.Session) -> None:
+    """The quick tests with the oldest allowed versions; torch's oldest where its CPU builds can be reached."""
+    if shutil.which(nox.virtualenv.UV) is None:
+        session.error("needs uv, which alone resolves to the oldest versions: pip install uv")
+    folder = Path(session.create_tmp())
+    plugins = [nox.project.load_toml(f"plugins/{name}/pyproject.toml")["project"] for name in PLUGINS + OPTIONAL]
+    wanted = [word for plugin in plugins for word in plugin["dependencies"] if not word.startswith("rephase")]
+    (folder / "wanted.txt").write_text("\n".join([*wanted, *GROUPS["test"], *GROUPS["floors"], "pip"]) + "\n")
+    (folder / "torch.txt").write_text(f"torch=={_oldest_torch()}\n")
+    words = ["--quiet", "--resolution", "lowest-direct", "--override", str(folder / "torch.txt"), *_torch_index()]
+    extras = [word for extra in _extras().split(",") for word in ("--extra", extra)]
+    sources = ["pyproject.toml", *extras, str(folder / "wanted.txt"), "-o", str(folder / "oldest.txt")]
+    python = ["--python", str(Path(session.bin) / "python")]
+    session.run(nox.virtualenv.UV, "pip", "compile", *words, *python, *sources, env=_settings_for_uv(), external=True)
+    _put(session, *_torch_index(), "-r", str(folder / "oldest.txt"))
+    _put(session, "--no-deps", *_own(), *(f"./plugins/{name}" for name in OPTIONAL))
+    words = [
+        "-q",
+        "-n",
+        "auto",
+        "--dist",
+        "loadfile",
+        "-m",
+        "not slow",
+        "-W",
+        "default",
+        *(session.posargs or ["tests"]),
+    ]
+    session.run("python", "-m", "pytest", *words, env={**_quiet(), "OMP_NUM_THREADS": "1"})
 
 
 @nox.session
@@ -79,8 +123,11 @@ def docs(session: nox.Session) -> None:
 def pages(session: nox.Session) -> None:
     """The generated pages of docs/, written again from the code they describe."""
     _install(session, "run,report")
+    _put(session, "--no-deps", *(f"./plugins/{name}" for name in OPTIONAL))
     session.run("python", "-m", "rephase.cli.reference", ".")
     session.run("python", "-m", "rephase.cli.manifest_reference", ".")
+    session.run("python", "-m", "rephase.cli.gallery", ".")
+    session.run("python", "-m", "rephase.cli.api_reference", ".")
     session.run("python", "-m", "rephase.report.results", ".")
 
 
@@ -163,17 +210,21 @@ def wheels(session: nox.Session) -> None:
     session.run("python", "-m", "twine", "check", "--strict", *sorted(str(path) for path in dist.iterdir()))
     if lacking := _lacking(dist):
         session.error("; ".join(lacking))
-    empty = Path(session.create_tmp()) / "empty"
-    shutil.rmtree(empty, ignore_errors=True)
     _locked(session, "torch", torch=True)
     _put(session, "-c", "constraints.txt", "--find-links", str(dist), "rephase-reproductions")
-    empty.mkdir()
-    session.cd(empty)
-    session.run("rephase", "show", "phase3")
-    if session.posargs != ["none"]:
-        session.run("rephase", "run", "phase3", env=_quiet())
-        session.run("rephase", "check", "phase3", success_codes=[0, INCONCLUSIVE])
-        session.run("rephase", "report", "phase3", env=_quiet())
+    # Not below this checkout: rephase would find its phases instead of the installed ones.
+    with tempfile.TemporaryDirectory(prefix="rephase-wheels-") as folder:
+        session.cd(folder)
+        shown = session.run("rephase", "show", "phase3", "--json", silent=True) or ""
+        if '"folder": "runs/' not in shown:
+            session.error(f"rephase took the phases from elsewhere than the wheel:\n{shown}")
+        if session.posargs != ["none"]:
+            session.run("rephase", "run", "phase3", env=_quiet())
+            session.run("rephase", "check", "phase3", success_codes=[0, INCONCLUSIVE])
+            session.run("rephase", "report", "phase3", env=_quiet())
+            if not list(Path(folder).glob("runs/*/report.html")):
+                session.error(f"no report below {folder}")
+        session.cd(ROOT)
 
 
 @nox.session(name="embedded-assets")
@@ -364,13 +415,28 @@ def _locked(session: nox.Session, *wanted: str, torch: bool = False) -> None:
 
 def _put(session: nox.Session, *words: str) -> None:
     """Install as the session's installer does, wherever pip is set up to look."""
+    session.install(*words, env=_settings_for_uv())
+
+
+def _settings_for_uv() -> dict[str, str]:
+    """Where pip is set up to look, in uv's words; as with pip, the newest of all indexes is taken."""
     sys.path.insert(0, str(ROOT / "containers"))
     try:
         import locked
     finally:
         sys.path.pop(0)
-    # As with pip, the newest of all indexes is taken.
-    session.install(*words, env={"UV_INDEX_STRATEGY": "unsafe-best-match", **locked.settings_for_uv()})
+    return {"UV_INDEX_STRATEGY": "unsafe-best-match", **locked.settings_for_uv()}
+
+
+def _oldest_torch() -> str:
+    """The oldest version of torch that is allowed, or the pinned one where its CPU builds cannot be reached."""
+    run = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]["run"]
+    oldest = next(word.removeprefix("torch>=") for word in run if word.startswith("torch>="))
+    if _torch_index():
+        return f"{oldest}.0+cpu"
+    pins = (ROOT / "constraints.txt").read_text().splitlines()
+    pinned = next(line.removeprefix("torch==") for line in pins if line.startswith("torch=="))
+    return f"{oldest}.0" if platform.system() != "Linux" or shutil.which("nvidia-smi") else pinned
 
 
 def _lacking(dist: Path) -> list[str]:

@@ -30,6 +30,7 @@ from rephase.reproduction.phases import open_phase
 
 NOT_CODE = {
     "CONTRIBUTING.md": "the floors of the code, which tests/architecture and import-linter hold",
+    "docs/explanation/layout.md": "a picture of the floors, which tests/docs/test_layout_page.py holds",
     "docs/explanation/verdicts.md": "formulas, which tests/unit/judging checks",
     "docs/how-to/judge-any-table.md": "tables, which tests/docs/test_any_table_page.py judges",
     "docs/how-to/run-on-a-cluster.md": "a listing of folders; site profiles, which tests of submit read",
@@ -118,6 +119,7 @@ def test_every_command_is_run_here_or_elsewhere() -> None:
         assert f'"{name}"' in (ROOT / file).read_text(encoding="utf-8"), (name, file)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("sample", of("python", "docstring"), ids=named)
 def test_python_runs(sample: Sample, tmp_path: Path) -> None:
     if _is_listing(sample):
@@ -140,6 +142,7 @@ def test_toml_is_what_the_strict_reader_takes(sample: Sample) -> None:
     structure(_merged(whole, written), Manifest, sample.place)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_of_a_page(page: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for sample in of("console", "bash"):
@@ -176,6 +179,7 @@ def test_the_example_of_a_command_is_one(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().out == "task 0\n"
 
 
+@pytest.mark.torch
 def test_the_tracker_of_the_hooks_page_tracks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

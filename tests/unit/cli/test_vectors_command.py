@@ -9,6 +9,8 @@ import pytest
 
 from rephase.cli.main import main
 
+pytestmark = pytest.mark.torch
+
 DATA = Path(__file__).parents[2] / "data"
 
 

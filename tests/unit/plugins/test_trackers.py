@@ -129,6 +129,7 @@ def test_unknown_colliding_and_unloadable_trackers_are_refused_by_name(
     )
 
 
+@pytest.mark.torch
 def test_a_misspelt_tracker_stops_before_anything_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     project = make_project(tmp_path)
 
@@ -137,6 +138,7 @@ def test_a_misspelt_tracker_stops_before_anything_runs(tmp_path: Path, capsys: p
     assert records(project) == {}
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_records_are_the_same_with_a_tracker_one_that_raises_and_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], jobs: str

@@ -92,6 +92,7 @@ def test_native_arithmetic_asks_for_nothing(cpu: Path) -> None:
     assert arithmetic.remarks(told, threads=4) == []
 
 
+@pytest.mark.torch
 def test_variables_set_after_the_start_do_not_count(cpu: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in arithmetic.environment({}).items():
         monkeypatch.setenv(name, value)
@@ -105,6 +106,7 @@ def test_variables_set_after_the_start_do_not_count(cpu: Path, monkeypatch: pyte
     assert arithmetic.is_started()
 
 
+@pytest.mark.torch
 def test_the_refusal_says_which_variables_to_start_with(cpu: Path) -> None:
     with pytest.raises(CannotRunHere) as caught:
         arithmetic.used(Arithmetic.PORTABLE)

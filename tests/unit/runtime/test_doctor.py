@@ -27,6 +27,7 @@ def test_finds_the_same_things_in_the_same_order_each_with_a_remedy(tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.torch
 def test_a_machine_that_can_train_is_told_so(tmp_path: Path) -> None:
     findings = {finding.name: finding for finding in examine(tmp_path)}
     for name in ("torch", "mujoco", "dm_control", "safetensors", "plugins", "runs"):
@@ -34,6 +35,7 @@ def test_a_machine_that_can_train_is_told_so(tmp_path: Path) -> None:
     assert can_run_here(tuple(findings.values()))
 
 
+@pytest.mark.torch
 def test_without_programs_only_the_cluster_is_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     findings = {finding.name: finding for finding in examine(tmp_path)}
@@ -92,6 +94,7 @@ def _refuse(*words: object, **more: object) -> str:
     raise PermissionError(13, "Permission denied")
 
 
+@pytest.mark.torch
 def test_says_the_same_to_people_and_machines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--runs", str(tmp_path)]) == 0
     text = capsys.readouterr().out.splitlines()
@@ -103,6 +106,7 @@ def test_says_the_same_to_people_and_machines(tmp_path: Path, capsys: pytest.Cap
     assert [finding["name"] for finding in data["findings"]] == list(NAMES)
 
 
+@pytest.mark.torch
 def test_says_whether_the_bits_seen_elsewhere_can_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = {finding.name: finding for finding in examine(tmp_path)}["arithmetic"]
     if not arithmetic.why_not():
