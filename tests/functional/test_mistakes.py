@@ -155,7 +155,7 @@ def test_nothing_to_compare_with(project: Path) -> None:
     assert code == 2
     assert lines == [
         "rephase: reproductions/phase3/embedded.toml: recorded: no such file: embedded.recorded.json; "
-        "'rephase record' writes it from completed runs"
+        "'rephase run phase3' makes runs, 'rephase record phase3' records them"
     ]
 
 

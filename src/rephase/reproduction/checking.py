@@ -36,9 +36,8 @@ def recorded_outcomes(phase: Phase) -> RecordedOutcomes:
         raise ManifestError(displayed(phase.file), [problem])
     path = phase.record_file
     if not path.is_file():
-        problem = Problem(
-            "recorded", f"no such file: {phase.manifest.recorded}", "'rephase record' writes it from completed runs"
-        )
+        owner = path.resolve().parent.name if path != phase.own_record else phase.manifest.phase
+        problem = Problem("recorded", f"no such file: {phase.manifest.recorded}", _makes_record(phase, owner))
         raise ManifestError(displayed(phase.file), [problem])
     return read_outcomes(path)
 
@@ -51,17 +50,26 @@ def own_outcomes(phase: Phase, where: str = "") -> RecordedOutcomes:
         where: What the user called it; its name when empty.
 
     Raises:
-        ManifestError: As `recorded_outcomes`.
-        UsageError: What is recorded is another phase's.
+        ManifestError: The record says something it may not.
+        UsageError: There is none, or what is recorded is another phase's.
     """
-    found, mine = recorded_outcomes(phase), phase.manifest.phase
-    if found.phase != mine:
+    mine, path = phase.manifest.phase, phase.record_file
+    found = read_outcomes(path) if phase.manifest.recorded and path.is_file() else None
+    if found is None or found.phase != mine:
+        judged = f", it is judged by what {found.phase} recorded" if found else ""
         raise UsageError(
-            f"nothing is recorded of its own, it is judged by what {found.phase} recorded",
-            where=where or mine,
-            remedy=f"'rephase run {mine}' makes runs, 'rephase record {mine}' records them",
+            f"nothing is recorded of its own{judged}", where=where or mine, remedy=_makes_record(phase, mine)
         )
     return found
+
+
+def _makes_record(phase: Phase, owner: str) -> str:
+    """The commands that make a record of a phase of this scale: its own, or the one a derived phase is judged by."""
+    scale = "" if phase.manifest.scale == "embedded" else f" --scale {phase.manifest.scale}"
+    commands = f"'rephase run {owner}{scale}' makes runs, 'rephase record {owner}{scale}' records them"
+    if owner == phase.manifest.phase:
+        return commands
+    return f"it is the record of {owner}: {commands}"
 
 
 def check_phase(store: Store, records: Sequence[Record], *, rehearsal: bool = False) -> PhaseVerdict:
@@ -83,9 +91,12 @@ def check_phase(store: Store, records: Sequence[Record], *, rehearsal: bool = Fa
     recorded = recorded_outcomes(phase)
     outcomes = [] if rehearsal else [record.outcome for record in records]
     notes = _notes(store, records, lock)
+    nothing = _own_source(recorded, records)
     if recorded.phase != phase.manifest.phase:
         notes.append(f"judged against what was recorded for {recorded.phase}, in the cells the two share")
-        recorded = _in_shared_cells(recorded, phase)
+        origin, recorded = recorded.phase, _in_shared_cells(recorded, phase)
+        if not recorded.outcomes:
+            nothing = f"{origin} recorded none of these cells; {_makes_record(phase, phase.manifest.phase)}"
     return judge_phase(
         recorded,
         outcomes,
@@ -97,7 +108,7 @@ def check_phase(store: Store, records: Sequence[Record], *, rehearsal: bool = Fa
         replay=compare_outcomes(recorded.judged, outcomes),
         notes=notes,
         returns=returns_of(phase),
-        nothing="a rehearsal is no result" if rehearsal else _own_source(recorded, records),
+        nothing="a rehearsal is no result" if rehearsal else nothing,
         origins=differing_origins(recorded.provenance, [record.provenance for record in records]),
     )
 

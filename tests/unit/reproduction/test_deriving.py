@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from fakes.projects import make_project
 from rephase.cli.main import main
 from rephase.manifest import Phase
 from rephase.reproduction.phases import open_phase
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -215,3 +218,44 @@ def test_a_derived_phase_is_judged_by_its_own_record_once_it_has_one(project: Pa
     assert own_outcomes(phase).outcomes[0].reward == 2.0
     assert theirs.read_bytes() == before
     assert open_phase("phase3", "embedded", project).own_record == theirs
+
+
+def test_a_derived_phase_without_any_record_says_which_commands_make_one(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = ["--project", str(project)]
+    assert main(["derive", "phase3", "mine", *place]) == 0
+    assert main(["derive", "mine", "again", *place]) == 0
+    capsys.readouterr()
+
+    for name in ("mine", "again"):
+        assert main(["check", name, *place]) == 2
+        assert capsys.readouterr().err.endswith(
+            "recorded: no such file: ../phase3/embedded.recorded.json; it is the record of phase3: "
+            "'rephase run phase3' makes runs, 'rephase record phase3' records them\n"
+        )
+        assert main(["compare", name, "phase3", *place]) == 2
+        assert capsys.readouterr().err == (
+            f"rephase: {name}: nothing is recorded of its own; "
+            f"'rephase run {name}' makes runs, 'rephase record {name}' records them\n"
+        )
+    assert main(["check", "phase3", *place]) == 2
+    assert capsys.readouterr().err.endswith(
+        "recorded: no such file: embedded.recorded.json; "
+        "'rephase run phase3' makes runs, 'rephase record phase3' records them\n"
+    )
+
+
+def test_a_derived_phase_that_shares_no_cell_with_its_record_has_nothing_to_judge(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("phase3", "configs", "embedded"):
+        shutil.copytree(ROOT / "reproductions" / name, tmp_path / "reproductions" / name)
+    place = ["--project", str(tmp_path)]
+    assert main(["derive", "phase3", "mine", "--task", "walker-run", *place]) == 0
+    capsys.readouterr()
+
+    assert main(["check", "mine", *place]) == 3
+    assert (
+        "phase3 recorded none of these cells; 'rephase run mine' makes runs, 'rephase record mine' records them"
+    ) in " ".join(capsys.readouterr().out.split())
