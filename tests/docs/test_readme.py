@@ -33,7 +33,14 @@ def test_every_command_it_names_exists() -> None:
     assert named <= known
 
 
-def test_every_page_it_names_exists() -> None:
-    named = re.findall(r"`((?:docs/)?[\w./-]+\.(?:md|cff))`", README)
-    assert "docs/how-to/judge-any-table.md" in named
-    assert [target for target in named if not (ROOT / target).exists()] == []
+def test_every_file_it_links_exists() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_what_an_index_shows_begins_as_the_readme_and_names_commands_that_exist() -> None:
+    text = (ROOT / "src/rephase/README.md").read_text(encoding="utf-8")
+    known = {command.name for command in COMMANDS}
+
+    assert text.split("\n\n")[:2] == README.split("\n\n")[:2]
+    assert set(re.findall(r"(?:\$ |`)rephase ([a-z][a-z-]*)", text)) <= known
