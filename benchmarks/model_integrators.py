@@ -71,7 +71,7 @@ def measured(runs):
                 "substeps": own[1],
                 "error": _mean([one for one, _ in errors[own]]),
                 "error_after_5": _mean([five for _, five in errors[own]]),
-                "errors_of_others": {
+                "errors_by_method": {
                     f"{name} x{count}": _mean([e for e, _ in errors[name, count]]) for name, count in errors
                 },
                 "return": _mean([record.outcome.reward for record in records]),
