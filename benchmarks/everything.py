@@ -53,6 +53,7 @@ MEASURED: tuple[tuple[str, str, list[str]], ...] = (
         for config in ("baseline", "flowpolicy")
     ),
     ("environments.json", "native", ["benchmarks.environments", "--json"]),
+    ("growth.json", "native", ["benchmarks.growth", "--records", "1000", "2000", "--json"]),
 )
 """File, arithmetic and words of each benchmark."""
 

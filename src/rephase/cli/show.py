@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     own = recorded is not None and recorded.phase == phase.manifest.phase
     shared = [row for row in recorded.judged if own or row.config in phase.configs] if recorded else []
     outcomes = outcome_rows(shared, titles(phase) if own else {})
-    data = _data(phase) | {
+    data = _data(phase, with_runs=arguments.json) | {
         "folder": str(store_of(arguments, phase).folder),
         "recorded": [dict(zip(OUTCOME_COLUMNS, row, strict=True)) for row in outcomes],
         "recorded_of": recorded.phase if recorded else "",
@@ -60,12 +60,13 @@ def _list(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _data(phase: Phase) -> dict[str, Any]:
+def _data(phase: Phase, with_runs: bool) -> dict[str, Any]:
     from rephase.manifest.hashing import plain
 
     data: dict[str, Any] = plain(phase.manifest)
     runs = [
-        {"index": at, "config": run.config, "task": run.task, "seed": run.seed} for at, run in enumerate(phase.runs())
+        {"index": at, "config": run.config, "task": run.task, "seed": run.seed}
+        for at, run in enumerate(phase.runs() if with_runs else ())
     ]
     return data | {
         "arithmetic": str(phase.arithmetic),

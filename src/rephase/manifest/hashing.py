@@ -18,10 +18,21 @@ import attrs
 
 from rephase.errors import InputMismatch
 
-__all__ = ["bytes_digest", "canonical_json", "digest_of", "file_digest", "is_digest", "plain", "short", "verify_file"]
+__all__ = [
+    "bytes_digest",
+    "canonical_json",
+    "digest_of",
+    "digest_of_json",
+    "file_digest",
+    "is_digest",
+    "plain",
+    "short",
+    "verify_file",
+]
 
 _BLOCK = 1 << 20
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 def bytes_digest(data: bytes) -> str:
@@ -63,8 +74,13 @@ def verify_file(path: Path, digest: str, remedy: str = "") -> None:
 
 def plain(value: Any) -> Any:
     """Turn attrs objects, mappings, tuples and enumerations into what JSON knows; anything else stays as it is."""
-    if attrs.has(type(value)):
-        return {field.name: plain(getattr(value, field.name)) for field in attrs.fields(type(value))}
+    kind = type(value)
+    if kind in _SCALARS:
+        return value
+    if kind in (tuple, list) and _SCALARS.issuperset(map(type, value)):
+        return list(value)  # columns of numbers are most of what is ever digested
+    if attrs.has(kind):
+        return {field.name: plain(getattr(value, field.name)) for field in attrs.fields(kind)}
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
@@ -76,14 +92,23 @@ def plain(value: Any) -> Any:
 
 def canonical_json(value: Any) -> str:
     """Return the one text of a value: sorted keys, no blanks, plain ASCII, no NaN."""
-    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return _canonical(plain(value))
 
 
 def digest_of(value: Any) -> str:
     """Return the digest of a value's canonical JSON."""
-    return bytes_digest(canonical_json(value).encode("ascii"))
+    return digest_of_json(plain(value))
+
+
+def digest_of_json(value: Any) -> str:
+    """Return the same digest of a value that JSON was read as, which is plain already."""
+    return bytes_digest(_canonical(value).encode("ascii"))
 
 
 def short(digest: str) -> str:
     """Return the twelve hex digits by which folders and tables name a digest."""
     return digest.removeprefix("sha256:")[:12]
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)

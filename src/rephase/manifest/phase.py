@@ -209,11 +209,12 @@ class Phase:
             raise UnknownName("array", array, list(self.arrays), where=self.name)
         declared = self.arrays[array]
         order = declared.order if "config" in declared.order else ("config", *declared.order)
+        at = {axis: place for place, axis in enumerate(order)}
         runs: list[Run] = []
         for seeds in self.seed_blocks(extended, reference):
             axes: dict[str, tuple[Any, ...]] = {"task": self.manifest.tasks, "seed": seeds, "config": declared.configs}
             for row in itertools.product(*(axes[axis] for axis in order)):
-                runs.append(Run(**dict(zip(order, row, strict=True))))
+                runs.append(Run(row[at["config"]], row[at["task"]], row[at["seed"]]))
         return tuple(runs)
 
     def run_at(self, index: int, config: str = "", extended: bool = False) -> Run:

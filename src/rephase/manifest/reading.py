@@ -28,6 +28,7 @@ __all__ = ["read_toml", "structure"]
 T = TypeVar("T")
 _Key = str | int
 _Found = tuple[tuple[_Key, ...], str, str]
+_FLOATS = frozenset({float})
 _BITS = 64
 _HALF = re.compile("[\ud800-\udfff]")
 _THOUSANDS = re.compile(r"\d(?:_?\d){999}")
@@ -198,6 +199,8 @@ def _tuple_hook(shape: Any) -> Callable[[Any, Any], tuple[Any, ...]]:
     def hook(value: Any, _: Any) -> tuple[Any, ...]:
         if not isinstance(value, (list, tuple)):
             raise _expected("a list", value, "put it in square brackets")
+        if inner is float and _FLOATS.issuperset(map(type, value)) and all(map(math.isfinite, value)):
+            return tuple(value)  # what a record is full of
         return tuple(_collect((at, item, inner) for at, item in enumerate(value)).values())
 
     return hook

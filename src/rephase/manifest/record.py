@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from attrs import field, frozen
 
 from rephase.errors import InvalidRecord, ManifestError
-from rephase.manifest.hashing import digest_of, plain
+from rephase.manifest.hashing import bytes_digest, canonical_json, digest_of, digest_of_json, plain
 from rephase.manifest.outcomes import Digest, Evaluated, Outcome
 from rephase.manifest.phase import Run
 from rephase.manifest.reading import structure
@@ -113,7 +114,12 @@ class Record:
         """The run it is about."""
         return Run(self.config, self.task, self.seed)
 
-    @property
+    @cached_property
+    def digest(self) -> str:
+        """Digest of everything it says; of a record that was read, the one in its file, which was compared."""
+        return digest_of(self)
+
+    @cached_property
     def outcome(self) -> Outcome:
         """The part a verdict looks at."""
         machine = self.provenance.get("machine", {})
@@ -140,12 +146,18 @@ class Record:
     def digests(self) -> tuple[Digest, ...]:
         """What the run was on its way, to the bit: at each evaluation its returns and all training before it."""
         epochs = self.metrics.get("epoch", ())
+        # Every point digests all rows before it, so each number is written once and not once a point.
+        columns = {name: canonical_json(column)[1:-1].split(",") for name, column in sorted(self.metrics.items())}
         found = []
         for point in self.curve:
             rows = [at for at, epoch in enumerate(epochs) if epoch <= point.epoch]
-            trained = {name: [column[at] for at in rows] for name, column in self.metrics.items()}
+            trained = [
+                f"{canonical_json(name)}:[{','.join([written[at] for at in rows])}]"
+                for name, written in columns.items()
+            ]
+            digest = bytes_digest(f"{{{','.join(trained)}}}".encode("ascii"))
             found.append(Digest(step=point.epoch, quantity="evaluation", digest=digest_of(point.episode_returns)))
-            found.append(Digest(step=point.epoch, quantity="training", digest=digest_of(trained)))
+            found.append(Digest(step=point.epoch, quantity="training", digest=digest))
         if self.policy_sha256:
             found.append(Digest(step=self.epochs, quantity="policy", digest=self.policy_sha256))
         if self.world_model_sha256:
@@ -160,7 +172,7 @@ def format_record(record: Record) -> str:
         ValueError: A number is not finite, which JSON cannot say.
     """
     content = plain(record)
-    content["digest"] = digest_of(record)
+    content["digest"] = record.digest
     return json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n"
 
 
@@ -190,12 +202,14 @@ def read_record(path: Path) -> Record:
         raise InvalidRecord(problem, where=str(path), remedy="read it with the version of rephase that wrote it")
     written = content.pop("digest", None)
     try:
-        found = digest_of(content)
+        found = digest_of_json(content)
     except RecursionError as error:
         raise InvalidRecord("is nested more deeply than any record", where=str(path), remedy=remedy) from error
     if found != written:
         raise InvalidRecord("was changed after it was written", where=str(path), remedy=remedy)
     try:
-        return structure(content, Record, str(path))
+        record = structure(content, Record, str(path))
     except ManifestError as error:
         raise InvalidRecord(f"is not a record: {error.problems[0]}", where=str(path), remedy=remedy) from error
+    object.__setattr__(record, "digest", written)  # fills the cached property: nobody needs to compute it again
+    return record

@@ -7,6 +7,7 @@ reads them and checks names across them, `rephase.reproduction.composing` checks
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
@@ -82,7 +83,7 @@ def _some(_: Any, attribute: Attribute[Any], value: Any) -> None:
 
 
 def _distinct(_: Any, attribute: Attribute[tuple[Any, ...]], value: tuple[Any, ...]) -> None:
-    twice = sorted({str(item) for item in value if value.count(item) > 1})
+    twice = sorted(str(item) for item, count in Counter(value).items() if count > 1)
     if twice:
         raise ValueError(f"{' and '.join(twice)} stands there more than once; keep one")
 

@@ -193,7 +193,7 @@ def gather(store: Store, sections: Sequence[str] = (), *, rehearsal: bool = Fals
             records.append(record)
         elif run in declared:
             missing.append(_missing(store, run))
-    verdict = check_phase(store, records, rehearsal=rehearsal)
+    verdict = check_phase(store, records, recorded, rehearsal=rehearsal)
     if breaches:
         reason = f"{breaches[0]}"
         verdict = evolve(

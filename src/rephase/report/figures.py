@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,19 @@ from rephase.errors import CannotRunHere
 from rephase.reproduction.phases import tasks_of
 
 if TYPE_CHECKING:
+    from rephase.manifest.record import Record
     from rephase.report.content import Report
 
-__all__ = ["COLOURS", "cells_figure", "curves_figure", "losses_figure", "loss_names", "noise_figure"]
+__all__ = [
+    "COLOURS",
+    "MOST",
+    "cells_figure",
+    "curves_figure",
+    "left_out",
+    "losses_figure",
+    "loss_names",
+    "noise_figure",
+]
 
 COLOURS = {
     "ink": "#010101",
@@ -29,6 +40,9 @@ COLOURS = {
     "series3": "#070707",
 }
 """Colours by their name in the page's style, with what stands for each while matplotlib draws."""
+
+MOST = 60
+"""Most runs of a cell that a picture shows."""
 
 _MARKERS = ("o", "s", "^", "D")
 _DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
@@ -72,10 +86,9 @@ def cells_figure(report: Report, task: str) -> str:
                 low, high = max(low, lowest), min(high, highest)
                 axes.barh(row, high - low, left=low, height=0.62, color=COLOURS["band"], zorder=1)
             hollow = {"markerfacecolor": "none", "markeredgecolor": colour, "markersize": 7, "linestyle": ""}
-            axes.plot(cell.recorded, [row + 0.13] * len(cell.recorded), marker, zorder=3, **hollow)
-            axes.plot(
-                cell.reproduced, [row - 0.13] * len(cell.reproduced), marker, color=colour, markersize=6, zorder=3
-            )
+            before, after = _spread_over(cell.recorded), _spread_over(cell.reproduced)
+            axes.plot(before, [row + 0.13] * len(before), marker, zorder=3, **hollow)
+            axes.plot(after, [row - 0.13] * len(after), marker, color=colour, markersize=6, zorder=3)
             if cell.recorded:
                 axes.plot([cell.recorded_mean] * 2, [row + 0.02, row + 0.26], color=colour, linewidth=2.2)
             if cell.reproduced and cell.reproduced_mean == cell.reproduced_mean:
@@ -102,7 +115,7 @@ def curves_figure(report: Report, task: str) -> str:
     Returns:
         An ``svg`` element; empty where no run of the task has a curve.
     """
-    records = [record for record in report.records if record.task == task and record.curve]
+    records, others = _drawn([record for record in report.records if record.task == task and record.curve])
     if not records:
         return ""
     configs = len({record.config for record in records})
@@ -130,7 +143,7 @@ def curves_figure(report: Report, task: str) -> str:
         axes.set_title(task, pad=6 + 13 * rows)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=columns, borderaxespad=0, fontsize=8.5)
 
-    words = f"Learning curves on {task}, one line for each of {len(records)} runs"
+    words = f"Learning curves on {task}, one line for each of {len(records)} runs{others}"
     return _svg(f"curves-{task}", words, draw, height=_INCHES[1] + 0.2 * (rows - 1))
 
 
@@ -149,7 +162,8 @@ def losses_figure(report: Report, name: str) -> str:
     Returns:
         An ``svg`` element; empty where no record has it.
     """
-    records = [record for record in report.records if record.metrics.get(name) and record.metrics.get("epoch")]
+    having = [record for record in report.records if record.metrics.get(name) and record.metrics.get("epoch")]
+    records, others = _drawn(having)
     if not records:
         return ""
 
@@ -168,7 +182,7 @@ def losses_figure(report: Report, name: str) -> str:
         axes.set_title(name.replace("_", " "), pad=18)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderaxespad=0, fontsize=8.5)
 
-    words = f"{name.replace('_', ' ')} over the epochs, one line for each of {len(records)} runs"
+    words = f"{name.replace('_', ' ')} over the epochs, one line for each of {len(records)} runs{others}"
     return _svg(f"loss-{name}", words, draw)
 
 
@@ -181,7 +195,7 @@ def noise_figure(report: Report) -> str:
     Returns:
         An ``svg`` element; empty where no run has a second evaluation.
     """
-    records = [record for record in report.records if record.plan_reward is not None]
+    records, others = _drawn([record for record in report.records if record.plan_reward is not None])
     if not records:
         return ""
     cells = list(dict.fromkeys((record.config, record.task) for record in records))
@@ -198,8 +212,32 @@ def noise_figure(report: Report) -> str:
         axes.invert_yaxis()
         axes.set_xlabel("second less first evaluation (points)")
 
-    words = f"Second less first evaluation of {len(records)} runs"
+    words = f"Second less first evaluation of {len(records)} runs{others}"
     return _svg("noise", words, draw, height=0.9 + 0.42 * len(cells))
+
+
+def _spread_over(values: Sequence[float]) -> Sequence[float]:
+    """Values that go up, or as many as are shown, from the lowest to the highest in even steps."""
+    if len(values) <= MOST:
+        return values
+    return [values[round(at * (len(values) - 1) / (MOST - 1))] for at in range(MOST)]
+
+
+def _drawn(records: Sequence[Record]) -> tuple[list[Record], str]:
+    """The first runs of each cell, and in words that there are more: of thousands of lines none can be seen."""
+    of_cell: Counter[tuple[str, str]] = Counter()
+    kept = []
+    for record in records:
+        of_cell[record.config, record.task] += 1
+        if of_cell[record.config, record.task] <= MOST:
+            kept.append(record)
+    return kept, "" if len(kept) == len(records) else f", the first {MOST} of each cell of {len(records)}"
+
+
+def left_out(report: Report) -> str:
+    """Say, below a legend, that pictures do not show every seed; nothing where they do."""
+    of_cell = Counter((record.config, record.task) for record in report.records)
+    return f"<br>At most {MOST} seeds of a cell are drawn." if max(of_cell.values(), default=0) > MOST else ""
 
 
 def _of(report: Report, config: str) -> tuple[str, str]:

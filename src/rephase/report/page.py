@@ -8,7 +8,15 @@ import re
 from collections.abc import Sequence
 
 from rephase.report.content import Fact, Report
-from rephase.report.figures import cells_figure, curves_figure, loss_names, losses_figure, noise_figure, series_names
+from rephase.report.figures import (
+    cells_figure,
+    curves_figure,
+    left_out,
+    loss_names,
+    losses_figure,
+    noise_figure,
+    series_names,
+)
 from rephase.report.style import STYLE
 from rephase.report.words import claim_words, moments, number, percent_words
 from rephase.reproduction.phases import returns_of
@@ -142,7 +150,8 @@ def _legend(report: Report) -> str:
     )
     return (
         f'<p class="quiet">{items}<br><span class="key"></span> recorded seed &ensp; <span class="key full"></span> '
-        'reproduced seed &ensp; tick: mean &ensp; <span class="bar"></span> reproduced means that pass by spread</p>'
+        'reproduced seed &ensp; tick: mean &ensp; <span class="bar"></span> reproduced means that pass by spread'
+        f"{left_out(report)}</p>"
     )
 
 

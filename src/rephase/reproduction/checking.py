@@ -72,12 +72,15 @@ def _makes_record(phase: Phase, owner: str) -> str:
     return f"it is the record of {owner}: {commands}"
 
 
-def check_phase(store: Store, records: Sequence[Record], *, rehearsal: bool = False) -> PhaseVerdict:
+def check_phase(
+    store: Store, records: Sequence[Record], recorded: RecordedOutcomes | None = None, *, rehearsal: bool = False
+) -> PhaseVerdict:
     """Judge a phase by the records in its folder.
 
     Args:
         store: The phase's folders.
         records: The records of its completed runs, extension included.
+        recorded: What it is judged against, where that was read already.
         rehearsal: Whether they are a rehearsal's: their integrity is checked and nothing is judged.
 
     Returns:
@@ -88,7 +91,7 @@ def check_phase(store: Store, records: Sequence[Record], *, rehearsal: bool = Fa
     breaches = [
         breach for record in records for breach in (*_breaches(store, record, lock), *_inner_breaches(phase, record))
     ]
-    recorded = recorded_outcomes(phase)
+    recorded = recorded_outcomes(phase) if recorded is None else recorded
     outcomes = [] if rehearsal else [record.outcome for record in records]
     notes = _notes(store, records, lock)
     nothing = _own_source(recorded, records)
@@ -177,7 +180,7 @@ def _own_source(recorded: RecordedOutcomes, records: Sequence[Record]) -> str:
     """Why there is nothing to judge: the record was made from these very runs; empty where it was not."""
     made_from = recorded.provenance.get("made_from", {})
     sources = set(made_from.values()) if isinstance(made_from, Mapping) else set()
-    own = [record.run.label for record in records if digest_of(record) in sources]
+    own = [record.run.label for record in records if sources and record.digest in sources]
     if not own:
         return ""
     named = f"{len(own)} of these {len(records)} runs, such as {own[0]}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rephase.errors import CannotRunHere
 from rephase.manifest import Phase
-from rephase.manifest.hashing import digest_of
 from rephase.manifest.outcomes import Outcome, RecordedOutcomes
 from rephase.manifest.record import Record
 from rephase.reproduction.storing import Store
@@ -40,7 +39,7 @@ def outcomes_of(store: Store, source: str) -> RecordedOutcomes:
             "arithmetic": first.get("arithmetic", {}),
             "instructions": first.get("instructions", {}),
             "machine": {name: value for name, value in first.get("machine", {}).items() if name != "host"},
-            "made_from": {record.run.label: digest_of(record) for record in kept},
+            "made_from": {record.run.label: record.digest for record in kept},
             "manifest_digest": phase.digest,
             "plugins": first.get("plugins", {}),
             "software": first.get("software", {}),

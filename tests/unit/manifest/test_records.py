@@ -9,6 +9,7 @@ import pytest
 from attrs import evolve
 
 from rephase.errors import InvalidRecord
+from rephase.manifest.hashing import digest_of
 from rephase.manifest.lock import Lock, format_lock, read_lock
 from rephase.manifest.outcomes import Evaluated
 from rephase.manifest.record import CurvePoint, Record, format_record, read_record
@@ -59,6 +60,26 @@ def test_an_outcome_has_what_the_run_learned_promised_and_cost() -> None:
     # A single evaluation is no curve, and who was never asked promises nothing.
     bare = record().outcome
     assert (bare.curve, bare.predicted_return, bare.update_seconds) == ((), None, None)
+
+
+def test_digests_on_the_way_are_those_of_all_training_before() -> None:
+    epochs = (1.0, 2.0, 2.0, 5.0)
+    metrics = {"epoch": epochs, "actor_loss": (0.1, 1e-7, -0.0, 3.0), "critic_loss": (1e300, 2.5, 7.0, 1.0, 9.0)}
+    curve = tuple(CurvePoint(epoch=epoch, reward=1.0, episode_returns=(float(epoch),)) for epoch in (0, 2, 5))
+
+    found = evolve(record(), metrics=metrics, curve=curve).digests
+
+    assert [one.digest for one in found if one.quantity == "training"] == [
+        digest_of({name: list(column[:rows]) for name, column in metrics.items()}) for rows in (0, 3, 4)
+    ]
+
+
+def test_a_record_that_was_read_knows_its_digest(tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    path.write_text(format_record(record()))
+
+    assert read_record(path).digest == record().digest == digest_of(record())
+    assert evolve(read_record(path), attempt=2).digest == digest_of(evolve(record(), attempt=2))
 
 
 def test_a_changed_figure_is_seen(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from rephase.judging import DigestComparison, Divergence, Origin, compare_outcom
 from rephase.judging.ablating import Ablation, Switch
 from rephase.manifest.algorithm import Variant
 from rephase.report import gather, html_page, markdown_page
-from rephase.report.figures import cells_figure, losses_figure
+from rephase.report.figures import MOST, cells_figure, curves_figure, losses_figure
 
 VOID = {"meta", "link", "br", "input", "img", "hr"}
 
@@ -121,6 +121,20 @@ def test_every_seed_is_a_point_of_its_figure(text):
     assert figure.count("<use ") >= 12  # 3 recorded and 3 reproduced seeds of two methods, and the axis ticks
     assert "var(--series0)" in figure
     assert not re.search(r"#0[1-7]0[1-7]0[1-7]", figure)
+
+
+def test_of_very_many_seeds_a_picture_shows_some_and_says_so(report):
+    [one] = report.records[:1]
+    records = tuple(evolve(one, seed=seed) for seed in range(MOST + 40))
+    whole = evolve(report, records=records)
+    curves = curves_figure(whole, one.task)
+    assert f"one line for each of {MOST} runs, the first {MOST} of each cell of {MOST + 40}" in curves
+    values = tuple(float(value) for value in range(900))
+    cells = tuple(evolve(cell, recorded=values, reproduced=values) for cell in report.verdict.cells)
+    few = cells_figure(report, one.task).count("<use ")
+    drawn = cells_figure(evolve(report, verdict=evolve(report.verdict, cells=cells)), one.task).count("<use ")
+    assert drawn < few + 4 * MOST + 10
+    assert f"At most {MOST} seeds of a cell are drawn." in html_page(whole)
 
 
 def test_text_from_records_is_text_and_not_markup(text):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 
 from rephase.judging.auditing.findings import Finding, Standing
@@ -66,13 +67,17 @@ def audit_sources(recorded: RecordedOutcomes) -> list[Finding]:
 def _groups(members: list[_Row]) -> list[list[_Row]]:
     """Groups of two or more rows that are equal to their group's first one."""
     groups: list[list[_Row]] = []
+    near: dict[int, list[int]] = {}  # groups by their first reward, so that a row is held against those near it alone
     for row in members:
-        for group in groups:
-            if _is_equal(group[0][1], row[1]):
-                group.append(row)
-                break
-        else:
+        units = row[1].reward / _UNIT
+        place = math.floor(units) if math.isfinite(units) else 0
+        close = sorted(at for other in range(place - 2, place + 3) for at in near.get(other, ()))
+        at = next((at for at in close if _is_equal(groups[at][0][1], row[1])), None)
+        if at is None:
+            near.setdefault(place, []).append(len(groups))
             groups.append([row])
+        else:
+            groups[at].append(row)
     return [group for group in groups if len(group) > 1 and len({(phase, o.run) for phase, o in group}) > 1]
 
 
