@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+import rephase
+
 ROOT = Path(__file__).parents[2]
 FOLDERS = [ROOT, ROOT / "reproductions", *sorted(path.parent for path in ROOT.glob("plugins/rephase-*/pyproject.toml"))]
 PYTHONS = ("3.11", "3.12")
@@ -71,3 +73,23 @@ def test_a_built_wheel_has_the_licence_and_the_metadata(tmp_path: Path) -> None:
     assert metadata["Requires-Python"] == "<3.13,>=3.11"
     assert metadata["Author"] == "rephase maintainers"
     assert metadata["Project-URL"].startswith("Reproduced work, https://")
+
+
+def test_one_release_has_one_version() -> None:
+    versions = {project(folder).get("version", rephase.__version__) for folder in FOLDERS}
+    cited = re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.MULTILINE)
+    released = re.search(
+        r"^## (\d+\.\d+\.\d+), \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+
+    assert cited is not None
+    assert released is not None
+    assert {*versions, cited[1], released[1]} == {rephase.__version__}
+
+
+def test_the_changelog_says_first_what_moves_numbers() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    for release in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        headings = re.findall(r"^### (.*)$", release, re.MULTILINE)
+        assert headings == [one for one in ("Moves numbers", "Added", "Changed", "Fixed") if one in headings]
+        assert "Moves numbers" not in headings or headings[0] == "Moves numbers"

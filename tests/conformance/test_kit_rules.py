@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+
 import pytest
 import torch
 from attrs import evolve
@@ -367,8 +369,9 @@ def test_a_broken_offer_is_refused_in_these_words():
     with pytest.raises(UnknownName, match="unknown integrator 'nobody-knows'"):
         OFFER.test_is_installed(stranger)
     claimed = evolve(INTEGRATOR_OFFER, summary="another")
+    version = importlib.metadata.version("rephase-euler")
     assert refusal(OFFER.test_is_installed, claimed) == (
-        "another integrator named 'euler' is installed by rephase-euler 0.1.0"
+        f"another integrator named 'euler' is installed by rephase-euler {version}"
     )
     assert refusal(OFFER.test_says_what_it_is_in_one_line, evolve(INTEGRATOR_OFFER, summary=" ")) == (
         "the summary is empty"

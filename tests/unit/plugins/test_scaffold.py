@@ -38,7 +38,7 @@ def test_the_files_are_whole(tmp_path, kind):
             ast.parse(text)
     project = tomllib.loads((tmp_path / "rephase-two-words/pyproject.toml").read_text())
     assert project["project"]["entry-points"]["rephase"] == {"two-words": "rephase_two_words.offers"}
-    assert project["project"]["dependencies"] == ["rephase[run]>=0.1,<1"]
+    assert project["project"]["dependencies"] == ["rephase[run]>=0.2,<1"]
 
 
 @pytest.mark.parametrize("kind", list(Kind), ids=str)
