@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -38,7 +39,7 @@ def _promising() -> tuple[Phase, RecordedOutcomes]:
     """Phase 4 as it is recorded, as if its runs had left curves, promises and costs."""
     phase, recorded = KNOWN["phase4"]
     curve = (Evaluated(step=250, reward=50.0), Evaluated(step=500, reward=100.0))
-    told = {"reward": 100.0, "curve": curve, "update_seconds": 0.5}
+    told: dict[str, Any] = {"reward": 100.0, "curve": curve, "update_seconds": 0.5}
     outcomes = [evolve(one, predicted_return=80.0 + one.seed % 2 * 40.0, **told) for one in recorded.outcomes]
     return phase, evolve(recorded, outcomes=outcomes)
 
