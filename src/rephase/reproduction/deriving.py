@@ -6,6 +6,7 @@ are found, before a file is written. Imports no torch.
 
 from __future__ import annotations
 
+import shutil
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +24,7 @@ from rephase.plugins.registry import discover
 from rephase.plugins.sources import normalised
 from rephase.reproduction.changes import Derivation, change_config, change_manifest, in_words
 from rephase.reproduction.composing import compose
-from rephase.reproduction.documents import keep_configs, relocate
+from rephase.reproduction.documents import bring_along, keep_configs, relocate
 from rephase.reproduction.phases import open_phase, with_known_tasks
 
 __all__ = ["derive", "parse_change"]
@@ -69,21 +70,30 @@ def derive(source: str, name: str, scale: str, wanted: Derivation, project: Path
     for config in wanted.configs:
         if config not in origin.configs:
             raise UnknownName("config", config, list(origin.configs), listing=f"rephase show {source}")
-    text = _text(origin, name, target, wanted)
+    text, files = _text(origin, name, target, wanted, is_own=origin.file.resolve().is_relative_to(project.resolve()))
     made = not target.parent.exists()
     target.parent.mkdir(parents=True, exist_ok=True)  # paths in a manifest are read from its folder
+    brought: list[Path] = []
     try:
+        for called, path in files.items():
+            if path.is_file() and not (copy := target.with_name(called)).exists():
+                brought.append(copy)
+                shutil.copyfile(path, copy)
         _require(target, text)
         partial = target.with_name(f".{target.name}.partial")
         partial.write_text(text, encoding="utf-8")
         partial.replace(target)
+        brought.clear()
     finally:
+        for copy in brought:
+            copy.unlink(missing_ok=True)
         if made and not any(target.parent.iterdir()):
             target.parent.rmdir()
     return target
 
 
-def _text(origin: Phase, name: str, target: Path, wanted: Derivation) -> str:
+def _text(origin: Phase, name: str, target: Path, wanted: Derivation, *, is_own: bool) -> tuple[str, dict[str, Path]]:
+    """The manifest, and the files that have to be copied beside it: those of a phase that is not of this project."""
     document = tomlkit.parse(origin.file.read_text(encoding="utf-8"))
     kept = wanted.configs or tuple(origin.configs)
     try:
@@ -95,7 +105,11 @@ def _text(origin: Phase, name: str, target: Path, wanted: Derivation) -> str:
         _narrow(document, wanted)
     except TOMLKitError as error:
         raise UsageError(f"cannot be changed so: {error}", where=displayed(origin.file)) from error
-    relocate(document, origin.file, target)
+    files: dict[str, Path] = {}
+    if is_own:
+        relocate(document, origin.file, target)
+    else:
+        files = bring_along(document, origin.file)
     words = in_words(wanted, len(kept) < len(origin.configs))
     document["phase"] = name
     document["title"] = f"{origin.manifest.phase} with {words}"
@@ -104,7 +118,7 @@ def _text(origin: Phase, name: str, target: Path, wanted: Derivation) -> str:
         filter(None, [f"not {origin.manifest.phase} as it stands, but with {words}", origin.manifest.not_this])
     )
     head = f"# Written by: {wanted.written_by}\n" if wanted.written_by else ""
-    return head + tomlkit.dumps(document)
+    return head + tomlkit.dumps(document), files
 
 
 def _require(target: Path, text: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import tomlkit
 from tomlkit.items import Comment, Table, Whitespace
 
-__all__ = ["keep_configs", "relocate"]
+__all__ = ["bring_along", "keep_configs", "relocate"]
 
 
 def keep_configs(document: tomlkit.TOMLDocument, kept: tuple[str, ...]) -> None:
@@ -43,13 +43,38 @@ def relocate(document: tomlkit.TOMLDocument, source: Path, target: Path) -> None
         source: Where it was read.
         target: Where it will be.
     """
-    places: list[tuple[Any, str]] = [(document, "recorded")] if document.get("recorded") else []
-    places += [(one, "path") for one in document.get("inputs", {}).values()]
-    places += [(one, "file") for one in document["configs"].values()]
-    for table, key in places:
+    for table, key in _places(document):
         leads_to = os.path.normpath(source.parent.absolute() / str(table[key]))
         if os.path.normpath(target.parent.absolute() / str(table[key])) != leads_to:
             table[key] = Path(os.path.relpath(leads_to, target.parent.absolute())).as_posix()
+
+
+def bring_along(document: tomlkit.TOMLDocument, source: Path) -> dict[str, Path]:
+    """Make the paths of a manifest lead to files beside it, which have to be copied there.
+
+    Args:
+        document: The manifest, changed in place.
+        source: Where it was read.
+
+    Returns:
+        Where each of those files is now, by its name beside the manifest.
+    """
+    files: dict[str, Path] = {}
+    for table, key in _places(document):
+        path = Path(os.path.normpath(source.parent.absolute() / str(table[key])))
+        name = path.name
+        while files.get(name, path) != path:
+            name = f"{path.parent.name}-{name}" if not name.startswith(path.parent.name) else f"_{name}"
+        files[name] = path
+        table[key] = name
+    return files
+
+
+def _places(document: tomlkit.TOMLDocument) -> list[tuple[Any, str]]:
+    """Tables and keys in them that name files."""
+    places: list[tuple[Any, str]] = [(document, "recorded")] if document.get("recorded") else []
+    places += [(one, "path") for one in document.get("inputs", {}).values()]
+    return places + [(one, "file") for one in document["configs"].values()]
 
 
 def _save_what_follows(document: tomlkit.TOMLDocument, gone: Any) -> None:

@@ -71,6 +71,29 @@ def test_installed_phases_are_found_without_a_checkout(
     assert {path.name for path in empty.iterdir()} <= {"runs"}
 
 
+def test_a_phase_derived_from_a_shipped_one_has_its_files_beside_it(
+    tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.delenv("REPHASE_PROJECT", raising=False)
+    monkeypatch.chdir(empty)
+    site = ship(monkeypatch, project, tmp_path / "site", "one")
+
+    assert main(["derive", "phase3", "broken", "--set", "policy.part=no-such-policy"]) == 2
+    assert not (empty / "reproductions/broken").exists()
+    assert main(["derive", "phase3", "mine", "--config", "baseline", "--set", "algorithm.epochs=1"]) == 0
+
+    phase = open_phase("mine", "embedded", Path())
+    shipped = open_phase("phase3", "embedded", site / "one_phases")
+    assert list(phase.configs) == ["baseline"]
+    for name in phase.manifest.inputs:
+        assert phase.path_of(name).resolve().parent == empty / "reproductions/mine"
+        assert phase.path_of(name).read_bytes() == shipped.path_of(name).read_bytes()
+    assert main(["run", "mine"]) == 0
+    assert "4 completed" in capsys.readouterr().out
+
+
 def test_a_projects_own_phase_goes_first_and_two_shipped_ones_of_a_name_are_refused(
     tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
