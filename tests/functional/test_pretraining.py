@@ -96,8 +96,11 @@ def test_what_was_done_is_not_done_again_and_the_end_is_the_same(tmp_path: Path)
 
 
 @pytest.mark.usefixtures("point")
-def test_work_that_was_begun_otherwise_and_a_name_that_is_taken_are_refused(tmp_path: Path) -> None:
-    words = ["pretrain", "mine", "--task", "point", "--project", str(tmp_path)]
+def test_work_that_was_begun_otherwise_and_a_name_that_is_taken_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["pretrain", "mine", "--task", "point", "--project", str(tmp_path / "package")]
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "runs/pretrain-mine").mkdir(parents=True)
     (tmp_path / "runs/pretrain-mine/settings.json").write_text("{}\n")
     assert main(words) == 2

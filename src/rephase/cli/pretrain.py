@@ -42,9 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--project", type=Path, default=Path(), help="folder that holds reproductions/, made where it is missing"
     )
-    parser.add_argument(
-        "--work", type=Path, help="folder of unfinished work (default: runs/pretrain-NAME in the project)"
-    )
+    parser.add_argument("--work", type=Path, help="folder of unfinished work (default: runs/pretrain-NAME)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -71,7 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
         inputs={},
         changes=dict(parse_change(text) for text in arguments.set),
     )
-    work = arguments.work or arguments.project / "runs" / f"pretrain-{arguments.name}"
+    # Where the user stands: a project may be the package of a plugin, which is no place for what is thrown away.
+    work = arguments.work or Path("runs") / f"pretrain-{arguments.name}"
     made = pretrain(arguments.name, wanted, schedule, arguments.project, work, tell, arguments.threads)
     place = [arguments.name, *(["--project", str(arguments.project)] if str(arguments.project) != "." else [])]
     lines = [f"wrote {', '.join(map(displayed, made.files))}", f"unfinished work may go: {displayed(work)}", "next:"]
