@@ -16,12 +16,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rephase.engine.checkpoints import read_tensors
 from rephase.errors import CheckpointError
 from rephase.manifest import Phase, Run
 from rephase.reproduction.provenance import code_digest
 from rephase.reproduction.software import software
 
-__all__ = ["content_digest", "identity_of", "require_identity"]
+__all__ = ["content_digest", "identity_of", "read_state", "require_identity"]
 
 _WORDS = {
     "manifest": "manifest",
@@ -70,6 +71,18 @@ def content_digest(tensors: Mapping[str, Tensor]) -> str:
     return f"sha256:{found.hexdigest()}"
 
 
+def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read a checkpoint's tensors and what it says of itself.
+
+    Raises:
+        CheckpointError: It is no whole file; it says how to begin again.
+    """
+    try:
+        return read_tensors(path)
+    except CheckpointError as error:
+        raise CheckpointError(error.problem, where=error.where, remedy=_remedy(path)) from error
+
+
 def require_identity(path: Path, expected: Mapping[str, Any], kept: Mapping[str, Any]) -> None:
     """Refuse a checkpoint that is of something else, or no longer what was written.
 
@@ -87,5 +100,9 @@ def require_identity(path: Path, expected: Mapping[str, Any], kept: Mapping[str,
         raise CheckpointError(
             f"this checkpoint is not of these runs as they would be trained now: other {', '.join(differing)}",
             where=str(path),
-            remedy=f"begin again with: rm {shlex.quote(str(path))}",
+            remedy=_remedy(path),
         )
+
+
+def _remedy(path: Path) -> str:
+    return f"begin again with: rm {shlex.quote(str(path))}"

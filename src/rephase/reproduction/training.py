@@ -17,7 +17,7 @@ from attrs import field, frozen
 from torch import Tensor
 
 from rephase.engine.acting import Actors
-from rephase.engine.checkpoints import read_tensors, write_tensors
+from rephase.engine.checkpoints import write_tensors
 from rephase.errors import RunFailed
 from rephase.manifest import Phase, Run
 from rephase.manifest.record import CurvePoint
@@ -25,7 +25,7 @@ from rephase.manifest.schema import PlanReward
 from rephase.reproduction.assembling import build_cohort
 from rephase.reproduction.composing import Composition
 from rephase.reproduction.evaluating import BackgroundEvaluation, EpisodeResults, Episodes
-from rephase.reproduction.identity import content_digest, identity_of, require_identity
+from rephase.reproduction.identity import content_digest, identity_of, read_state, require_identity
 from rephase.reproduction.phases import tasks_of
 from rephase.reproduction.stopping import Stopping
 
@@ -243,7 +243,7 @@ class CohortTraining:
         self._episodes.close()
 
     def _resume(self) -> None:
-        tensors, metadata = read_tensors(self._checkpoint)
+        tensors, metadata = read_state(self._checkpoint)
         expected = {**self._identity, "content": content_digest(tensors)}
         require_identity(self._checkpoint, expected, json.loads(metadata.get("identity", "{}")))
         kept: dict[str, Any] = json.loads(metadata["training"])
