@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import shutil
 import socket
 import sys
@@ -72,6 +73,11 @@ def oldest(session: nox.Session) -> None:
     sources = ["pyproject.toml", *extras, str(folder / "wanted.txt"), "-o", str(folder / "oldest.txt")]
     python = ["--python", str(Path(session.bin) / "python")]
     session.run(nox.virtualenv.UV, "pip", "compile", *words, *python, *sources, env=_settings_for_uv(), external=True)
+    # Where an index has torch for a GPU only, what that brings along is left out: gigabytes that a CPU has no use for.
+    lines = (folder / "oldest.txt").read_text().splitlines()
+    if platform.system() == "Linux" and shutil.which("nvidia-smi") is None:
+        lines = [line for line in lines if not re.match(r"(nvidia|cuda)-|triton==", line)]
+    (folder / "oldest.txt").write_text("\n".join(lines) + "\n")
     _put(session, *_torch_index(), "-r", str(folder / "oldest.txt"))
     _put(session, "--no-deps", *_own(), *(f"./plugins/{name}" for name in OPTIONAL))
     words = [
