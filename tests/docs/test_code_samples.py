@@ -32,6 +32,7 @@ NOT_CODE = {
     "CONTRIBUTING.md": "the floors of the code, which tests/architecture and import-linter hold",
     "docs/explanation/layout.md": "a picture of the floors, which tests/docs/test_layout_page.py holds",
     "docs/explanation/verdicts.md": "formulas, which tests/unit/judging checks",
+    "docs/how-to/pretrain-for-your-task.md": "an error, which tests/functional/test_pretraining_tasks.py provokes",
     "docs/how-to/judge-any-table.md": "tables, which tests/docs/test_any_table_page.py judges",
     "docs/how-to/run-on-a-cluster.md": "a listing of folders; site profiles, which tests of submit read",
     "docs/how-to/swap-a-part.md": "what `rephase compare` printed of two executions",
@@ -55,6 +56,7 @@ RUN_ELSEWHERE = {
     "judge": "tests/functional/test_judging_foreign_tables.py",
     "new-phase": "tests/unit/reproduction/test_new_phase.py",
     "log": "tests/functional/test_phase_by_command.py",
+    "pretrain": "tests/functional/test_pretraining_tasks.py",
     "plan": "tests/functional/test_judging_foreign_tables.py",
     "record": "tests/functional/test_phase_by_command.py",
     "rehearse": "tests/functional/test_rehearsal.py",
@@ -185,7 +187,7 @@ def test_the_tracker_of_the_hooks_page_tracks(
 ) -> None:
     page = [one for one in ALL if one.place.startswith("docs/reference/hooks.md")]
     [metadata] = [tomllib.loads(one.text)["project"] for one in page if one.language == "toml"]
-    offers, tracker = (one.text for one in page if one.language == "python")
+    [offers, tracker] = (one.text for one in page if "rephase_trackers" in one.text or "class CsvTracker" in one.text)
     site = tmp_path / "site"
     (site / "my_plugin").mkdir(parents=True)
     for name, text in {"__init__": "", "offers": offers, "tracker": tracker}.items():
@@ -246,7 +248,20 @@ def _check_rephase(words: list[str], here: Path, place: str, run: bool) -> None:
     arguments = parser_of(command).parse_args(words[1:])
     if run and command.name in RUN_HERE:
         assert main(words) in ((0, 3) if command.name == "doctor" else (0,)), place
+    if command.name == "pretrain":
+        _pretend(arguments, here)
     _check_phases(arguments, command.name, here)
+
+
+def _pretend(arguments: argparse.Namespace, here: Path) -> None:
+    """Leave a phase of that name and those configs, as pretraining would after minutes."""
+    target = here / "reproductions" / arguments.name / "embedded.toml"
+    target.parent.mkdir(exist_ok=True)
+    text = (here / "reproductions/phase3/embedded.toml").read_text()
+    policies = arguments.policy or ["main"]
+    for old, new in zip(("baseline", "flowpolicy"), [*policies, "other"], strict=False):
+        text = text.replace(f"[configs.{old}]", f"[configs.{new}]")
+    target.write_text(text.replace('phase = "phase3"', f'phase = "{arguments.name}"'))
 
 
 def _command(name: str, place: str) -> Command:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,9 @@ def test_every_run_has_a_record_and_a_policy(project: Path) -> None:
         assert (path.parent / record.policy_file).is_file()
         assert len(record.episode_returns) == len(record.plan_episode_returns) == 1
         assert record.metrics["epoch"] == (1.0, 2.0)
-        assert record.provenance["plugins"] == {"rephase-flow": "0.1.0", "rephase-mlp": "0.1.0", "rephase-rk": "0.1.0"}
+        assert record.provenance["plugins"] == {
+            name: version(name) for name in ("rephase-flow", "rephase-mlp", "rephase-rk")
+        }
         assert len(record.grouped_with) == 4
         assert record.attempt == 1
         assert not record.resumed
