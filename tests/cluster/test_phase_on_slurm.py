@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -304,6 +305,115 @@ def test_a_refused_start_names_its_log(place: Path, undisturbed: Store) -> None:
     assert re.search(r"job [0-9]+_0 ended FAILED.* without a record; see ", row["reason"])
     log = Path(row["reason"].rpartition("see ")[2])
     assert "is missing or is not the image that was submitted" in log.read_text()
+
+
+@pytest.fixture
+def other(place: Path, tmp_path: Path) -> Path:
+    """A project of its own with the same phase, for a test that edits the manifest."""
+    shutil.copytree(place / "project", tmp_path / "project")
+    return tmp_path
+
+
+def edit(other: Path) -> None:
+    path = other / "project/reproductions/phase3/embedded.toml"
+    path.write_text(path.read_text().replace("horizon = 2", "horizon = 3"))
+
+
+def wait_for_the_log(store: Store, words: str) -> None:
+    def said() -> bool:
+        return any(words in log.read_text() for log in store.folder.glob("logs/*"))
+
+    wait_for(store, repr(words), said)
+
+
+def test_an_edited_manifest_refuses_the_tasks_that_wait(place: Path, other: Path) -> None:
+    submit(other, "edited", *SMALL, "--config", "baseline", "--limit", "1", "--no-check", "--sbatch", "begin=now+8")
+    store = store_of(other, "edited")
+    submitted = store.phase.digest
+    edit(other)
+    now = store_of(other, "edited").phase.digest
+    assert now != submitted
+    wait_for_the_log(store, f"the manifest is {now}, submitted was {submitted}; nothing was run")
+    assert not list((other / "edited").rglob("record.json"))
+    assert not list((other / "edited").rglob("state.safetensors"))
+
+
+def in_the_image(place: Path, runs: str, *words: str, dies_between_records: bool = False) -> None:
+    """Run the phase's baseline in the image and outside the queue, where its two seeds are trained as one group."""
+    (place / runs).mkdir()
+    container = Container(
+        str(Path(IMAGE).resolve()),
+        read_digest(Path(IMAGE)),
+        (Bind(place / "project"), Bind(place / runs, writable=True)),
+    )
+    arguments = ["run", "phase3", "--project", f"{place}/project", "--runs", f"{place}/{runs}", "--config", "baseline"]
+    arguments += ["--threads", "1", "--jobs", "1", *words]
+    dying = f"""
+import os, signal, sys
+from rephase.cli.main import main
+from rephase.reproduction.storing import Store
+keep, written = Store.write_record, []
+def write_one(store, record):
+    if written:
+        os.kill(os.getpid(), signal.SIGKILL)
+    written.append(record.run)
+    keep(store, record)
+Store.write_record = write_one
+sys.exit(main({arguments!r}))
+"""
+    line = list(run_command(container, ["/opt/venv/bin/python", "-c", dying] if dies_between_records else arguments))
+    if dies_between_records:
+        line[1] = "exec"
+    environ = container_environment(container, os.environ)
+    done = subprocess.run(line, env=environ, capture_output=True, text=True, check=False, timeout=600)
+    expected = {137, -signal.SIGKILL} if dies_between_records else {0}
+    assert done.returncode in expected, done.stdout + done.stderr
+
+
+def test_a_group_killed_between_two_records_is_finished_by_the_queue_and_a_foreign_state_is_refused(
+    place: Path, other: Path
+) -> None:
+    in_the_image(other, "whole")
+    in_the_image(other, "torn", dies_between_records=True)
+    store = store_of(other, "torn")
+    assert len(store.records()) == 1
+    group = store.phase.select(config="baseline")
+    state = store.cohort_path(group)
+    kept = other / "state"
+    shutil.copytree(state.parent, kept)
+
+    told = submit(other, "torn", *SMALL, *OPTIONS, "--config", "baseline", "--no-check")
+    assert len(told["jobs"]) == 1
+    wait_for(store, "the group's other record", lambda: len(store.records()) == 2)
+    assert numbers(store.records()) == numbers(store_of(other, "whole").records())
+
+    edit(other)
+    store = store_of(other, "foreign")
+    own = store.cohort_path(group[:1])
+    shutil.copytree(kept, own.parent)
+    told = submit(other, "foreign", *SMALL, *OPTIONS, "--config", "baseline", "--limit", "1", "--no-check")
+    wait_for_the_log(store, f"begin again with: rm {own}")
+    assert not list((other / "foreign").rglob("record.json"))
+
+
+def test_a_task_of_one_minute_is_told_in_time_and_goes_on(place: Path, undisturbed: Store) -> None:
+    """The time is up before the run can be done, perhaps before the image is read: no task dies without a word."""
+    told = submit(
+        place, "short", *SMALL, *OPTIONS, "--config", "baseline", "--limit", "1", "--no-check", "--time", "1m"
+    )
+    [label] = told["jobs"]
+    store = store_of(place, "short")
+
+    def is_done() -> bool:
+        return any(record.run.label == label for record in store.records())
+
+    wait_for(store, "its end", lambda: is_done() or any(map(_went_back, store.folder.glob("logs/*"))))
+    if is_done():
+        assert numbers(store.records())[label] == numbers(undisturbed.records())[label]
+
+
+def _went_back(log: Path) -> bool:
+    return "back into the queue, the run goes on from its checkpoint" in log.read_text()
 
 
 def command(*words: str) -> None:
