@@ -52,3 +52,16 @@ def test_a_coarser_method_is_further_from_the_fine_solution_of_a_model() -> None
     assert bench._method(part) == ("heun", 1)
     assert bench._mean([1.0, 2.0]) == pytest.approx(1.5)
     assert bench._mean([1.0, None]) is None
+
+
+def test_the_table_of_trained_world_models_is_what_was_measured() -> None:
+    result = json.loads((ROOT / "benchmarks/results/model_integrators.json").read_text(encoding="utf-8"))
+    rows = {row["config"]: row for row in next(part for part in result.values() if isinstance(part, list))}
+    text = PAGE.read_text(encoding="utf-8")
+    for config in ("standard", "high-precision-wm", "euler-fast"):
+        row = rows[config]
+        told = (
+            f"| {row['error']:.3f}, {row['error_after_5']:.3f} | {row['errors_by_method']['euler x1']:.3f} "
+            f"| {row['return']:.0f} | {row['update_seconds']:.2f} |"
+        )
+        assert told in text
