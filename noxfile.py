@@ -8,6 +8,7 @@ PATH it makes the environments and installs, several times as fast as pip; it is
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import platform
@@ -80,19 +81,10 @@ def oldest(session: nox.Session) -> None:
     (folder / "oldest.txt").write_text("\n".join(lines) + "\n")
     _put(session, *_torch_index(), "-r", str(folder / "oldest.txt"))
     _put(session, "--no-deps", *_own(), *(f"./plugins/{name}" for name in OPTIONAL))
-    words = [
-        "-q",
-        "-n",
-        "auto",
-        "--dist",
-        "loadfile",
-        "-m",
-        "not slow",
-        "-W",
-        "default",
-        *(session.posargs or ["tests"]),
-    ]
-    session.run("python", "-m", "pytest", *words, env={**_quiet(), "OMP_NUM_THREADS": "1"})
+    words = ["-q", "-n", "auto", "--dist", "loadfile", "-W", "default", "-m", "not slow"]
+    session.run(
+        "python", "-m", "pytest", *words, *(session.posargs or ["tests"]), env={**_quiet(), "OMP_NUM_THREADS": "1"}
+    )
 
 
 @nox.session
@@ -424,6 +416,7 @@ def _put(session: nox.Session, *words: str) -> None:
     session.install(*words, env=_settings_for_uv())
 
 
+@functools.cache
 def _settings_for_uv() -> dict[str, str]:
     """Where pip is set up to look, in uv's words; as with pip, the newest of all indexes is taken."""
     sys.path.insert(0, str(ROOT / "containers"))

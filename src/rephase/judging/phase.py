@@ -124,11 +124,14 @@ def judge_phase(
     order = [run[:2] for run in named]
     cells = judge_cells(_values(judged), _values(reproduced), rules, broken, order) if reproduced else ()
     noise = noise_by_cell(judged, reproduced)
-    untrained = like_untrained(recorded, rules)
-    names = [(cell.config, cell.task) for cell in cells]
+    untrained = like_untrained(_values(recorded.untrained), _values(judged), rules)
     cells = tuple(
-        evolve(cell, noise=noise.get(name, math.nan), untrained=untrained.get(name, ""))
-        for name, cell in zip(names, cells, strict=True)
+        evolve(
+            cell,
+            noise=noise.get((cell.config, cell.task), math.nan),
+            untrained=untrained.get((cell.config, cell.task), ""),
+        )
+        for cell in cells
     )
     aggregates = judge_aggregates(cells, rules)
     missing = missing_runs(declared, reproduced)

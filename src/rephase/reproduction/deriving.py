@@ -6,6 +6,7 @@ are found, before a file is written. Imports no torch.
 
 from __future__ import annotations
 
+import filecmp
 import shutil
 import tomllib
 from collections.abc import Sequence
@@ -76,7 +77,13 @@ def derive(source: str, name: str, scale: str, wanted: Derivation, project: Path
     brought: list[Path] = []
     try:
         for called, path in files.items():
-            if path.is_file() and not (copy := target.with_name(called)).exists():
+            copy = target.parent / called
+            if copy.exists() and not filecmp.cmp(path, copy, shallow=False):
+                raise UsageError(
+                    f"is there already, and is not {path}", where=displayed(copy), remedy="choose another name"
+                )
+            if path.is_file() and not copy.exists():
+                copy.parent.mkdir(exist_ok=True)
                 brought.append(copy)
                 shutil.copyfile(path, copy)
         _require(target, text)
@@ -87,13 +94,15 @@ def derive(source: str, name: str, scale: str, wanted: Derivation, project: Path
     finally:
         for copy in brought:
             copy.unlink(missing_ok=True)
+            if not any(copy.parent.iterdir()):
+                copy.parent.rmdir()
         if made and not any(target.parent.iterdir()):
             target.parent.rmdir()
     return target
 
 
 def _text(origin: Phase, name: str, target: Path, wanted: Derivation, *, is_own: bool) -> tuple[str, dict[str, Path]]:
-    """The manifest, and the files that have to be copied beside it: those of a phase that is not of this project."""
+    """The manifest, and the files that have to be copied below it: those of a phase that is not of this project."""
     document = tomlkit.parse(origin.file.read_text(encoding="utf-8"))
     kept = wanted.configs or tuple(origin.configs)
     try:

@@ -50,23 +50,25 @@ def relocate(document: tomlkit.TOMLDocument, source: Path, target: Path) -> None
 
 
 def bring_along(document: tomlkit.TOMLDocument, source: Path) -> dict[str, Path]:
-    """Make the paths of a manifest lead to files beside it, which have to be copied there.
+    """Make the paths of a manifest lead to files in a folder beside it, which have to be copied there.
+
+    The folder has the name of the source's phase: a record in the manifest's own folder would be the new phase's own.
 
     Args:
         document: The manifest, changed in place.
         source: Where it was read.
 
     Returns:
-        Where each of those files is now, by its name beside the manifest.
+        Where each of those files is now, by its path from the manifest's folder.
     """
     files: dict[str, Path] = {}
     for table, key in _places(document):
         path = Path(os.path.normpath(source.parent.absolute() / str(table[key])))
         name = path.name
-        while files.get(name, path) != path:
-            name = f"{path.parent.name}-{name}" if not name.startswith(path.parent.name) else f"_{name}"
-        files[name] = path
-        table[key] = name
+        while files.get(f"{document['phase']}/{name}", path) != path:
+            name = f"_{name}"
+        table[key] = f"{document['phase']}/{name}"
+        files[table[key]] = path
     return files
 
 

@@ -26,10 +26,14 @@ def record(untrained: dict[str, tuple[float, ...]]) -> RecordedOutcomes:
     )
 
 
-def test_only_the_cell_that_is_like_untrained_policies_says_so() -> None:
-    recorded = record({"walker-stand": (133.0, 148.2, 139.1), "reacher-easy": (60.0, 120.0, 90.0)})
+def by_cell(values: dict[str, tuple[float, ...]]) -> dict[tuple[str, str], tuple[float, ...]]:
+    return {("fullflow", task): own for task, own in values.items()}
 
-    [(cell, clause)] = like_untrained(recorded, RULES).items()
+
+def test_only_the_cell_that_is_like_untrained_policies_says_so() -> None:
+    untrained = {"walker-stand": (133.0, 148.2, 139.1), "reacher-easy": (60.0, 120.0, 90.0)}
+
+    [(cell, clause)] = like_untrained(by_cell(untrained), by_cell(RECORDED), RULES).items()
 
     assert cell == ("fullflow", "walker-stand")
     assert clause == (
@@ -38,8 +42,8 @@ def test_only_the_cell_that_is_like_untrained_policies_says_so() -> None:
 
 
 def test_cells_that_nobody_played_untrained_say_nothing() -> None:
-    assert like_untrained(record({}), RULES) == {}
-    assert list(like_untrained(record({"cheetah-run": (1.0, 2.0, 3.0)}), RULES)) == []
+    assert like_untrained({}, by_cell(RECORDED), RULES) == {}
+    assert like_untrained(by_cell({"cheetah-run": (1.0, 2.0, 3.0)}), by_cell(RECORDED), RULES) == {}
 
 
 def test_a_pass_beside_untrained_policies_names_the_cell_on_the_last_screen() -> None:

@@ -14,6 +14,7 @@ from fakes.projects import make_project
 
 from rephase.cli.main import main
 from rephase.errors import ManifestError, PluginError, UnknownName, UsageError
+from rephase.manifest.outcomes import RecordedOutcomes, write_outcomes
 from rephase.plugins.phases import shipped_phases
 from rephase.reproduction.phases import find_project, known_phases, open_phase
 
@@ -79,6 +80,8 @@ def test_a_phase_derived_from_a_shipped_one_has_its_files_beside_it(
     monkeypatch.delenv("REPHASE_PROJECT", raising=False)
     monkeypatch.chdir(empty)
     site = ship(monkeypatch, project, tmp_path / "site", "one")
+    record = RecordedOutcomes(phase="phase3", scale="embedded", source="us", outcomes=[])
+    write_outcomes(site / "one_phases/reproductions/phase3/embedded.recorded.json", record)
 
     assert main(["derive", "phase3", "broken", "--set", "policy.part=no-such-policy"]) == 2
     assert not (empty / "reproductions/broken").exists()
@@ -88,10 +91,19 @@ def test_a_phase_derived_from_a_shipped_one_has_its_files_beside_it(
     shipped = open_phase("phase3", "embedded", site / "one_phases")
     assert list(phase.configs) == ["baseline"]
     for name in phase.manifest.inputs:
-        assert phase.path_of(name).resolve().parent == empty / "reproductions/mine"
+        assert phase.path_of(name).resolve().parent == empty / "reproductions/mine/phase3"
         assert phase.path_of(name).read_bytes() == shipped.path_of(name).read_bytes()
+    assert not phase.own_record.exists()
+    assert phase.record_file == phase.file.parent / "phase3/embedded.recorded.json"
     assert main(["run", "mine"]) == 0
     assert "4 completed" in capsys.readouterr().out
+    assert main(["record", "mine"]) == 0
+
+    (empty / "reproductions/mine/embedded.toml").unlink()
+    (empty / "reproductions/mine/phase3/baseline.toml").write_text("# edited")
+    assert main(["derive", "phase3", "mine", "--config", "baseline", "--set", "algorithm.epochs=1"]) == 2
+    assert "baseline.toml: is there already, and is not " in capsys.readouterr().err
+    assert (empty / "reproductions/mine/phase3/baseline.toml").read_text() == "# edited"
 
 
 def test_a_projects_own_phase_goes_first_and_two_shipped_ones_of_a_name_are_refused(
