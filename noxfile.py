@@ -152,16 +152,18 @@ def reproduce_phase5(session: nox.Session) -> None:
 
 @nox.session(tags=["more"])
 def rehearse(session: nox.Session) -> None:
-    """Logged Phases 3 to 5, the whole path with small networks and made-up inputs (-- phase3: only that one)."""
+    """Logged Phases 3 to 5, the whole path on made-up inputs (-- phase3: only that one; -- --whole: the log's sizes)."""
     _install(session, "run,report")
     project = Path(session.create_tmp()) / "project"
     shutil.rmtree(project, ignore_errors=True)
     environment = {**_quiet(), "PYTHONPATH": str(ROOT / "tests")}
-    session.run("python", "-m", "fakes.official", str(project), env=environment)
+    whole = ["--whole"] if "--whole" in session.posargs else []
+    session.run("python", "-m", "fakes.official", str(project), *whole, env=environment)
     chunks = [str(project / f"inputs/mt30/chunk_{number}.pt") for number in range(4)]
     words = ["--phase", "phase3", "--project", str(project), "--into", str(project / "inputs/mt30-store")]
     session.run("rephase", "import-dataset", *chunks, *words, env=_quiet())
-    for phase in session.posargs or ["phase3", "phase4", "phase5"]:
+    named = [word for word in session.posargs if word not in whole]
+    for phase in named or ["phase3", "phase4", "phase5"]:
         words = [phase, "--scale", "logged", "--device", "cpu", "--project", str(project)]
         session.run("rephase", "rehearse", *words, env=_quiet())
 

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 from types import ModuleType
@@ -36,6 +37,14 @@ def test_the_lock_is_of_the_pinned_versions(locked: ModuleType) -> None:
         line = lock[locked.normalised(name)]
         assert line.split()[0].partition("==")[2] == version, pin
         assert re.findall(r"--hash=sha256:[0-9a-f]{64}", line), pin
+
+
+def test_whatever_a_group_or_an_extra_asks_for_by_name_is_pinned(locked: ModuleType) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    lists = [*project["dependency-groups"].values(), *project["project"]["optional-dependencies"].values()]
+    wanted = [requirement for one in lists for requirement in one if isinstance(requirement, str)]
+    names = {locked.normalised(re.split(r"[\[<>=!~; ]", requirement)[0]) for requirement in wanted} - {"rephase"}
+    assert sorted(names - set(locked.read_lock(ROOT / "requirements.lock"))) == []
 
 
 def wheel(folder: Path, body: str) -> Path:

@@ -1,11 +1,13 @@
 """Files of the official checkpoint's and dataset's exact layout, made up: what nobody can download in a test.
 
 ``python -m fakes.official FOLDER`` copies the project's phases there with such files in place and pinned, and with
-small networks and batches, so that the logged scale's whole path can be walked on any machine.
+small networks and batches, so that the logged scale's whole path can be walked on any machine. With ``--whole`` the
+networks and batches stay the log's.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
 import shutil
 import sys
@@ -125,12 +127,13 @@ def write_chunk(path: Path, episodes: dict[int, int], seed: int = 0) -> None:
     torch.save(content, path)
 
 
-def make_official_project(folder: Path, *, episodes: int = 1) -> Path:
+def make_official_project(folder: Path, *, episodes: int = 1, whole: bool = False) -> Path:
     """A project whose logged phases have small networks and batches, and are pinned to files made up in its ``inputs``.
 
     Args:
         folder: Where it goes.
         episodes: Episodes of each of the log's tasks in each chunk.
+        whole: Keep the log's networks and batches.
 
     Returns:
         The folder.
@@ -139,7 +142,8 @@ def make_official_project(folder: Path, *, episodes: int = 1) -> Path:
 
     shutil.copytree(_ROOT / "reproductions", folder / "reproductions", dirs_exist_ok=True)
     files = {"mt30_48M_4900000.pt": folder / "inputs" / "mt30_48M_4900000.pt"}
-    write_checkpoint(files["mt30_48M_4900000.pt"], latent=16, width=32, encoder=1, task=8)
+    sizes = {} if whole else {"latent": 16, "width": 32, "encoder": 1, "task": 8}
+    write_checkpoint(files["mt30_48M_4900000.pt"], **sizes)
     for number in range(_CHUNKS):
         name = f"mt30/chunk_{number}.pt"
         files[name] = folder / "inputs" / name
@@ -151,8 +155,8 @@ def make_official_project(folder: Path, *, episodes: int = 1) -> Path:
     for manifest in (folder / "reproductions").glob("phase*/logged.toml"):
         named = [name for name in pins if name in manifest.read_text(encoding="utf-8")]  # no model in Phases 4 and 5
         lines = {rf'(/{name}"\n)sha256 = .*\nsize = .*\npinned_from = .*': rf"\g<1>{pins[name]}" for name in named}
-        _edit(manifest, {**_SMALL_PHASE, **lines})
-    for config in (folder / "reproductions/configs").glob("pwm_48M_*.toml"):
+        _edit(manifest, lines if whole else {**_SMALL_PHASE, **lines})
+    for config in () if whole else (folder / "reproductions/configs").glob("pwm_48M_*.toml"):
         _edit(config, _SMALL_CONFIG)
     return folder
 
@@ -211,10 +215,16 @@ def _as_if_on_a_gpu() -> Iterator[None]:
         torch.serialization.location_tag = kept
 
 
-def _main(folder: str) -> None:
-    project = make_official_project(Path(folder))
-    sys.stdout.write(f"{project}: a small checkpoint and {_CHUNKS} chunks, pinned by the logged phases\n")
+def _main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m fakes.official", description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="where the project goes")
+    parser.add_argument("--whole", action="store_true", help="keep the log's networks and batches")
+    parser.add_argument("--episodes", type=int, default=1, help="episodes of each of three tasks in a chunk (default: 1)")
+    words = parser.parse_args()
+    project = make_official_project(words.folder, episodes=words.episodes, whole=words.whole)
+    size = "a checkpoint of the published size" if words.whole else "a small checkpoint"
+    sys.stdout.write(f"{project}: {size} and {_CHUNKS} chunks, pinned by the logged phases\n")
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1])
+    _main()

@@ -179,6 +179,7 @@ def test_what_is_printed_can_be_pasted(project: Path, tmp_path: Path, capsys: py
     assert check == ["rephase", "check", "mine", "--project", str(place)]
 
 
+@pytest.mark.torch
 def test_every_shipped_manifest_can_be_derived_from(tmp_path: Path) -> None:
     import shutil
 
