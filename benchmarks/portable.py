@@ -1,9 +1,8 @@
 """What portable arithmetic costs: CPU time of one epoch of embedded Phase 3 with it over without it, in one run.
 
 Run it as ``python -m benchmarks.portable [--epochs N] [--rounds N] [--out FILE]``. The two kinds take turns, in
-commands
-of their own, and each is run for a few epochs more and for one, so that starting and evaluating drop out. CPU time of
-the command and its workers counts, which neighbours on a busy machine disturb less than time on the clock.
+commands of their own, and each is run for a few epochs more and for one, so that starting and evaluating drop out. CPU
+time of the command and its workers counts, which neighbours on a busy machine disturb less than time on the clock.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ def _seconds(config, kind, epochs):
         words = [str(path), "--runs", folder, "--config", config, "--jobs", "1", "--threads", "1"]
         done = subprocess.run(
             [sys.executable, "-m", "rephase", "run", *words],
-            env={**os.environ, "MUJOCO_GL": "disabled", "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "OMP_NUM_THREADS": "1", "REPHASE_INPUTS": str(PROJECT / "reproductions")},
             capture_output=True,
             text=True,
             check=False,

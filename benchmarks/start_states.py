@@ -112,7 +112,10 @@ def make_phase(place: Path, seeds: tuple[int, ...]) -> None:
         inputs[name] = {"path": f"../embedded/{path.name}", "sha256": file_digest(path)}
         states = load_file(path)["observations"].float()
         every = states[:, : states.shape[1] - horizon].reshape(-1, states.shape[-1])
-        for kind, some in (("shared-all", every), ("shared-few", every[torch.randperm(len(every), generator=generator)[:FEW]])):
+        for kind, some in (
+            ("shared-all", every),
+            ("shared-few", every[torch.randperm(len(every), generator=generator)[:FEW]]),
+        ):
             rows[kind].append(some)
             tasks[kind].append(torch.full((len(some),), SUITE.find(task).index))
     for kind in rows:
