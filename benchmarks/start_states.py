@@ -1,8 +1,8 @@
 """What sharing start states costs: embedded Phase 3's baseline from its own episodes, and from files that runs share.
 
-The log's code draws start states from the whole dataset at every update, each run from episodes that it resampled. A file
-of start states is one draw, made once, that all runs share. Three configs differ in nothing else, and all draw from the
-same hundred shipped episodes of each task:
+The log's code draws start states from the whole dataset at every update, each run from episodes that it resampled. A
+file of start states is one draw, made once, that all runs share. Three configs differ in nothing else, and all draw
+from the same hundred shipped episodes of each task:
 
 ``own``
     Each run from its own resampled episodes, as the log's code does.
