@@ -152,7 +152,7 @@ def reproduce_phase5(session: nox.Session) -> None:
 
 @nox.session(tags=["more"])
 def rehearse(session: nox.Session) -> None:
-    """Logged Phases 3 to 5, the whole path on made-up inputs (-- phase3: only that one; -- --whole: the log's sizes)."""
+    """Logged Phases 3 to 5, the whole path on made-up inputs (-- phase3: only it; -- --whole: of the log's sizes)."""
     _install(session, "run,report")
     project = Path(session.create_tmp()) / "project"
     shutil.rmtree(project, ignore_errors=True)

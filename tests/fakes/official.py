@@ -219,11 +219,8 @@ def _main() -> None:
     parser = argparse.ArgumentParser(prog="python -m fakes.official", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="where the project goes")
     parser.add_argument("--whole", action="store_true", help="keep the log's networks and batches")
-    parser.add_argument(
-        "--episodes", type=int, default=1, help="episodes of each of three tasks in a chunk (default: 1)"
-    )
     words = parser.parse_args()
-    project = make_official_project(words.folder, episodes=words.episodes, whole=words.whole)
+    project = make_official_project(words.folder, whole=words.whole)
     size = "a checkpoint of the published size" if words.whole else "a small checkpoint"
     sys.stdout.write(f"{project}: {size} and {_CHUNKS} chunks, pinned by the logged phases\n")
 
