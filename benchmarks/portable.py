@@ -58,14 +58,14 @@ def measure(epochs, rounds):
 def _seconds(config, kind, epochs):
     """CPU seconds of a command that trains the nine runs of a config."""
     with tempfile.TemporaryDirectory() as folder:
-        manifest = _shortened(kind, epochs)
+        manifest = shortened(kind, epochs)
         path = Path(folder, "phase.toml")
         path.write_text(manifest)
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         words = [str(path), "--runs", folder, "--config", config, "--jobs", "1", "--threads", "1"]
         done = subprocess.run(
             [sys.executable, "-m", "rephase", "run", *words],
-            env={**os.environ, "OMP_NUM_THREADS": "1", "REPHASE_INPUTS": str(PROJECT / "reproductions")},
+            env=environment(),
             capture_output=True,
             text=True,
             check=False,
@@ -76,7 +76,13 @@ def _seconds(config, kind, epochs):
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def _shortened(kind, epochs):
+def environment():
+    """What the commands are started in."""
+    inputs = {"REPHASE_INPUTS": str(PROJECT / "reproductions")}
+    return {**os.environ, **inputs, "MUJOCO_GL": "disabled", "OMP_NUM_THREADS": "1"}
+
+
+def shortened(kind, epochs):
     """Embedded Phase 3 with another number of epochs, without evaluations but one of an episode."""
     folder = PROJECT / "reproductions/phase3"
     lines = []

@@ -94,6 +94,8 @@ def make_phase(place: Path, seeds: tuple[int, ...]) -> None:
     import torch
     from safetensors.torch import load_file, save_file
 
+    from rephase.environments.known import SUITE
+
     folder = place / "reproductions/start-states"
     folder.mkdir(parents=True)
     for part in ("configs", "embedded"):
@@ -104,18 +106,14 @@ def make_phase(place: Path, seeds: tuple[int, ...]) -> None:
     rows: dict[str, list[Any]] = {"shared-all": [], "shared-few": []}
     tasks: dict[str, list[Any]] = {name: [] for name in rows}
     inputs = {"world-model": document["inputs"]["world-model"]}  # type: ignore[index]
-    from rephase.environments.known import SUITE
-
     generator = torch.Generator().manual_seed(0)
     for task in TASKS:
         name, path = f"episodes-{task}", shipped / f"episodes-{task}.safetensors"
         inputs[name] = {"path": f"../embedded/{path.name}", "sha256": file_digest(path)}
         states = load_file(path)["observations"].float()
         every = states[:, : states.shape[1] - horizon].reshape(-1, states.shape[-1])
-        for kind, some in (
-            ("shared-all", every),
-            ("shared-few", every[torch.randperm(len(every), generator=generator)[:FEW]]),
-        ):
+        few = every[torch.randperm(len(every), generator=generator)[:FEW]]
+        for kind, some in (("shared-all", every), ("shared-few", few)):
             rows[kind].append(some)
             tasks[kind].append(torch.full((len(some),), SUITE.find(task).index))
     for kind in rows:

@@ -161,3 +161,34 @@ def _trained_parameters() -> int:
     learner = Problem.of("embedded", "flowpolicy", 1, "cpu", **TINY).learner()
     parts = (learner.policy, learner.critics)
     return sum(value.numel() for part in parts for value in part.parameters().values())
+
+
+@pytest.mark.parametrize("kind", ["portable", "native"])
+def test_the_phase_that_portable_arithmetic_is_measured_on_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    from benchmarks import portable
+
+    from rephase.reproduction.phases import open_phase
+
+    path = tmp_path / "phase.toml"
+    path.write_text(portable.shortened(kind, 7))
+    monkeypatch.setenv("REPHASE_INPUTS", portable.environment()["REPHASE_INPUTS"])
+    phase = open_phase(str(path), "", Path())
+    assert (phase.algorithm("baseline").epochs, str(phase.manifest.arithmetic)) == (7, kind)
+
+
+def test_start_states_differ_in_where_they_are_drawn_and_in_nothing_else(tmp_path: Path) -> None:
+    from benchmarks import start_states
+
+    from rephase.reproduction.phases import open_phase
+
+    start_states.make_phase(tmp_path, start_states.SEEDS[:6])
+    phase = open_phase("start-states", "embedded", tmp_path)
+    (own, *shared) = (phase.resolved(name) for name in ("own", "shared-all", "shared-few"))
+    assert len(phase.runs(reference=True)) == 3 * 3 * 6
+    for one in shared:
+        assert {key for key in own if own[key] != one[key]} == {"inputs", "roles"}
+    same = start_states.compared([1.0, 2.0, 4.0], [3.0, 4.0, 6.0])
+    assert (same["difference"], same["sd_ratio"]) == (2.0, 1.0)
+    assert same["low"] < 0 < same["high"]

@@ -27,10 +27,12 @@ __all__ = [
     "is_digest",
     "plain",
     "short",
+    "text_of_json",
     "verify_file",
 ]
 
 _BLOCK = 1 << 20
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 
@@ -92,7 +94,7 @@ def plain(value: Any) -> Any:
 
 def canonical_json(value: Any) -> str:
     """Return the one text of a value: sorted keys, no blanks, plain ASCII, no NaN."""
-    return _canonical(plain(value))
+    return text_of_json(plain(value))
 
 
 def digest_of(value: Any) -> str:
@@ -102,7 +104,7 @@ def digest_of(value: Any) -> str:
 
 def digest_of_json(value: Any) -> str:
     """Return the same digest of a value that JSON was read as, which is plain already."""
-    return bytes_digest(_canonical(value).encode("ascii"))
+    return bytes_digest(text_of_json(value).encode("ascii"))
 
 
 def short(digest: str) -> str:
@@ -110,5 +112,6 @@ def short(digest: str) -> str:
     return digest.removeprefix("sha256:")[:12]
 
 
-def _canonical(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+def text_of_json(value: Any) -> str:
+    """Return the same text of a value that is plain already."""
+    return _ENCODER.encode(value)

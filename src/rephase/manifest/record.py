@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import cached_property
+from itertools import compress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from attrs import field, frozen
 
 from rephase.errors import InvalidRecord, ManifestError
-from rephase.manifest.hashing import bytes_digest, canonical_json, digest_of, digest_of_json, plain
+from rephase.manifest.hashing import bytes_digest, digest_of, plain, text_of_json
 from rephase.manifest.outcomes import Digest, Evaluated, Outcome
 from rephase.manifest.phase import Run
 from rephase.manifest.reading import structure
@@ -120,6 +121,11 @@ class Record:
         return digest_of(self)
 
     @cached_property
+    def _columns(self) -> dict[str, str]:
+        """JSON of each column of the metrics, in the order of their names; of a record that was read, made then."""
+        return _texts(self.metrics)
+
+    @cached_property
     def outcome(self) -> Outcome:
         """The part a verdict looks at."""
         machine = self.provenance.get("machine", {})
@@ -147,15 +153,12 @@ class Record:
         """What the run was on its way, to the bit: at each evaluation its returns and all training before it."""
         epochs = self.metrics.get("epoch", ())
         # Every point digests all rows before it, so each number is written once and not once a point.
-        columns = {name: canonical_json(column)[1:-1].split(",") for name, column in sorted(self.metrics.items())}
+        columns = {name: text[1:-1].split(",") for name, text in self._columns.items()}
         found = []
         for point in self.curve:
-            rows = [at for at, epoch in enumerate(epochs) if epoch <= point.epoch]
-            trained = [
-                f"{canonical_json(name)}:[{','.join([written[at] for at in rows])}]"
-                for name, written in columns.items()
-            ]
-            digest = bytes_digest(f"{{{','.join(trained)}}}".encode("ascii"))
+            rows = [epoch <= point.epoch for epoch in epochs]
+            trained = {name: f"[{','.join(compress(written, rows))}]" for name, written in columns.items()}
+            digest = bytes_digest(_object(trained).encode("ascii"))
             found.append(Digest(step=point.epoch, quantity="evaluation", digest=digest_of(point.episode_returns)))
             found.append(Digest(step=point.epoch, quantity="training", digest=digest))
         if self.policy_sha256:
@@ -201,15 +204,34 @@ def read_record(path: Path) -> Record:
         problem = f"has schema {content.get('schema')!r}, this version reads schema {RECORD_SCHEMA}"
         raise InvalidRecord(problem, where=str(path), remedy="read it with the version of rephase that wrote it")
     written = content.pop("digest", None)
+    metrics = content.get("metrics")
     try:
-        found = digest_of_json(content)
+        columns = _texts(metrics) if isinstance(metrics, dict) else {}
+        found = _digest(content, columns)
     except RecursionError as error:
         raise InvalidRecord("is nested more deeply than any record", where=str(path), remedy=remedy) from error
+    except ValueError as error:
+        raise InvalidRecord("has a number that is not finite", where=str(path), remedy=remedy) from error
     if found != written:
         raise InvalidRecord("was changed after it was written", where=str(path), remedy=remedy)
     try:
         record = structure(content, Record, str(path))
     except ManifestError as error:
         raise InvalidRecord(f"is not a record: {error.problems[0]}", where=str(path), remedy=remedy) from error
-    object.__setattr__(record, "digest", written)  # fills the cached property: nobody needs to compute it again
+    for name, known in (("digest", written), ("_columns", columns)):
+        object.__setattr__(record, name, known)  # fills a cached property: nobody needs to compute it again
     return record
+
+
+def _texts(metrics: Mapping[str, Any]) -> dict[str, str]:
+    return {name: text_of_json(column) for name, column in sorted(metrics.items())}
+
+
+def _digest(content: Mapping[str, Any], columns: Mapping[str, str]) -> str:
+    """Digest of what a record's file says, put together so that its many numbers are turned into text only once."""
+    texts = {name: _object(columns) if name == "metrics" else text_of_json(value) for name, value in content.items()}
+    return bytes_digest(_object(texts).encode("ascii"))
+
+
+def _object(texts: Mapping[str, str]) -> str:
+    return "{" + ",".join([f"{text_of_json(name)}:{texts[name]}" for name in sorted(texts)]) + "}"

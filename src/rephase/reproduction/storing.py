@@ -15,6 +15,7 @@ it works on network file systems. Imports no torch.
 from __future__ import annotations
 
 import fcntl
+import gc
 import json
 import os
 import time
@@ -248,7 +249,8 @@ class Store:
 
     def records(self, extended: bool = False) -> tuple[Record, ...]:
         """The records of all completed runs, in the phase's order."""
-        found = (self.record(run) for run in self.phase.runs(extended))
+        with _without_collection():
+            found = [self.record(run) for run in self.phase.runs(extended)]
         return tuple(record for record in found if record is not None)
 
     def lock(self) -> Lock | None:
@@ -290,6 +292,18 @@ class Store:
             return self.is_held(run)
         except OSError:  # a colleague's files, or no locks here: nobody can tell
             return None
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Let the collector rest while much is read that stays: it would go through all of it again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def try_lock(descriptor: int, path: Path, kind: int = fcntl.LOCK_EX) -> bool:

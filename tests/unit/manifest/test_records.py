@@ -100,6 +100,9 @@ def test_a_changed_figure_is_seen(tmp_path: Path) -> None:
         ("[]", "is not a record"),
         ('{"schema": 2}', "has schema 2, this version reads schema 1"),
         ('{"schema": 1}', "was changed after it was written"),
+        ('{"schema": 1, "metrics": 3}', "was changed after it was written"),
+        ('{"schema": 1, "reward": NaN}', "has a number that is not finite"),
+        ('{"schema": 1, "metrics": {"actor_loss": [Infinity]}}', "has a number that is not finite"),
     ],
 )
 def test_what_is_no_record_is_refused(tmp_path: Path, text: str, problem: str) -> None:
