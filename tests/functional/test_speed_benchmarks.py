@@ -168,7 +168,6 @@ def test_the_phase_that_portable_arithmetic_is_measured_on_opens(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     from benchmarks import portable
-
     from rephase.reproduction.phases import open_phase
 
     path = tmp_path / "phase.toml"
@@ -180,7 +179,6 @@ def test_the_phase_that_portable_arithmetic_is_measured_on_opens(
 
 def test_start_states_differ_in_where_they_are_drawn_and_in_nothing_else(tmp_path: Path) -> None:
     from benchmarks import start_states
-
     from rephase.reproduction.phases import open_phase
 
     start_states.make_phase(tmp_path, start_states.SEEDS[:6])
