@@ -102,10 +102,10 @@ def make_phase(place: Path, seeds: tuple[int, ...]) -> None:
         shutil.copytree(ROOT / "reproductions" / part, place / "reproductions" / part)
     shipped = place / "reproductions/embedded"
     document = tomlkit.parse((ROOT / "reproductions/phase3/embedded.toml").read_text())
-    horizon = int(document["algorithm"]["horizon"])  # type: ignore[index,arg-type]
+    horizon = int(document["algorithm"]["horizon"])
     rows: dict[str, list[Any]] = {"shared-all": [], "shared-few": []}
     tasks: dict[str, list[Any]] = {name: [] for name in rows}
-    inputs = {"world-model": document["inputs"]["world-model"]}  # type: ignore[index]
+    inputs = {"world-model": document["inputs"]["world-model"]}
     generator = torch.Generator().manual_seed(0)
     for task in TASKS:
         name, path = f"episodes-{task}", shipped / f"episodes-{task}.safetensors"
@@ -138,9 +138,9 @@ def make_phase(place: Path, seeds: tuple[int, ...]) -> None:
         }
     )
     del document["recorded"]
-    document["evaluation"].update({"every": 0, "plan": "none"})  # type: ignore[union-attr]
+    document["evaluation"].update({"every": 0, "plan": "none"})
     for key in ("curve_episodes", "plan_episodes"):
-        del document["evaluation"][key]  # type: ignore[union-attr]
+        del document["evaluation"][key]
     (folder / "embedded.toml").write_text(tomlkit.dumps(document))
 
 

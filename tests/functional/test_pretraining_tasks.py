@@ -119,6 +119,9 @@ def test_work_that_was_begun_otherwise_and_a_name_that_is_taken_are_refused(
         (["--task", "walker-run", "--schedule", "rounds=0"], "--schedule: rounds: "),
         (["--task", "walker-run", "--world-model", "mpl"], "--world-model: unknown world-model 'mpl'"),
         (["--task", "walker-run", "--set", "world_model.settings.latent=8"], "unknown key"),
+        (["--task", "walker-run", "--set", "algorithm.epoch=8"], "epoch: unknown key; did you mean 'epochs'?"),
+        (["--task", "walker-run", "--set", "evaluation.episodes=0"], "--set: evaluation.episodes: "),
+        (["--task", "walker-run", "--set", "algorithms.epochs=8"], "'algorithms'; did you mean 'algorithm'?"),
     ],
 )
 def test_mistakes_are_said_before_anything_is_done(

@@ -31,7 +31,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="world-model and start-states for a frozen model; files of other names hold episodes to train one on",
     )
     parser.add_argument(
-        "--set", action="append", default=[], metavar="PATH=VALUE", help="such as policy.settings.units=[64,64]"
+        "--set",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        help="such as policy.settings.units=[64,64] or algorithm.epochs=500",
     )
     parser.add_argument(
         "--project", type=Path, default=Path(), help="folder that holds reproductions/, made where it is missing"

@@ -31,7 +31,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--world-model-integrator", default="", metavar="PART", help="for a world model that takes one")
     parser.add_argument("--policy-integrator", default="", metavar="PART", help="for a policy that takes one")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="PATH=VALUE", help="such as world_model.settings.latent_size=256"
+        "--set",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        help="such as world_model.settings.latent_size=256 or algorithm.epochs=500",
     )
     parser.add_argument(
         "--schedule", action="append", default=[], metavar="KEY=VALUE", help="how much is done, such as rounds=24"

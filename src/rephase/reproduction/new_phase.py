@@ -20,18 +20,21 @@ from packaging.version import Version
 from rephase.environments import SUITE, discover_tasks
 from rephase.errors import Problem, UsageError
 from rephase.manifest import read_phase
-from rephase.manifest.files import displayed, overridden
+from rephase.manifest.algorithm import Algorithm
+from rephase.manifest.files import displayed, overridden, unknown_name
 from rephase.manifest.hashing import file_digest, plain
-from rephase.manifest.schema import SCHEMA_VERSION
+from rephase.manifest.reading import structure
+from rephase.manifest.schema import SCHEMA_VERSION, Evaluation
 from rephase.plugins import Kind
 from rephase.plugins.registry import Offered, Registry, discover
 from rephase.plugins.sources import Source
 from rephase.reproduction.composing import compose
 from rephase.reproduction.phases import with_known_tasks
 
-__all__ = ["NewPhase", "config_document", "free_folder", "write_phase"]
+__all__ = ["NewPhase", "config_document", "free_folder", "manifest_tables", "write_phase"]
 
 _GIVEN = ("world-model", "start-states")
+_TABLES = {"algorithm": Algorithm, "evaluation": Evaluation}
 _HEAD = "A phase of one's own. docs/reference/manifest.md lists every key there is."
 
 
@@ -47,7 +50,8 @@ class NewPhase:
         seeds: Its seeds.
         inputs: Files by name: ``world-model`` and ``start-states`` for a frozen model; files of any other name hold
             episodes, on which each run trains a world model of its own.
-        changes: Values by dotted path into every config, such as ``policy.settings.units``.
+        changes: Values by dotted path into every config, such as ``policy.settings.units``, or into the manifest's
+            tables ``algorithm`` and ``evaluation``, such as ``algorithm.epochs``.
         copies: Whether the inputs are copied into the phase's folder; else they are named where they lie.
         algorithm: What the manifest says under ``algorithm``, besides its defaults.
         evaluation: The same under ``evaluation``.
@@ -168,14 +172,48 @@ def config_document(name: str, wanted: NewPhase, policy: str, registry: Registry
             chosen["settings"] = settings
         home, _, below = at.partition(".")
         (whole[home] if below else whole)[below or home] = chosen
+    document = tomlkit.document()
+    document.update(_changed(whole, {at: value for at, value in wanted.changes.items() if _head(at) not in _TABLES}))
+    return document
+
+
+def manifest_tables(wanted: NewPhase) -> dict[str, dict[str, Any]]:
+    """What the manifest says under ``algorithm`` and ``evaluation``.
+
+    Args:
+        wanted: What the phase is made of.
+
+    Raises:
+        UsageError: A change cannot be meant.
+        ManifestError: A value is of another kind than its key.
+    """
+    trains = any(name not in _GIVEN for name in wanted.inputs)
+    sizes = {"epochs": 300, "horizon": 5, "batch_size": 64, "finetune_world_model": trains, **wanted.algorithm}
+    tables = {
+        "algorithm": {**sizes, "variants": {**sizes.get("variants", {})}},
+        "evaluation": {"episodes": 10, "every": 100, **wanted.evaluation},
+    }
+    found = _changed(tables, {at: value for at, value in wanted.changes.items() if _head(at) in tables})
+    for name, shape in _TABLES.items():
+        structure(found[name], shape, "--set", name)
+    if not found["algorithm"]["variants"]:
+        del found["algorithm"]["variants"]
+    return found
+
+
+def _head(path: str) -> str:
+    return path.partition(".")[0]
+
+
+def _changed(whole: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     problems: list[Problem] = []
-    for path, value in wanted.changes.items():
+    for path, value in changes.items():
+        if _head(path) not in whole:
+            problems.append(unknown_name("--set", "table", _head(path), ["world_model", "policy", *_TABLES]))
         whole = overridden(whole, path, value, "--set", problems)
     if problems:
         raise UsageError(str(problems[0]).removeprefix("--set: "), where="--set")
-    document = tomlkit.document()
-    document.update(whole)
-    return document
+    return whole
 
 
 def _defaults(config: type) -> dict[str, Any]:
@@ -216,14 +254,7 @@ def _manifest(name: str, wanted: NewPhase, registry: Registry, folder: Path) -> 
             "configs": {
                 config: {"file": f"{'config' if config == 'main' else config}.toml", **use} for config in wanted.configs
             },
-            "algorithm": {
-                "epochs": 300,
-                "horizon": 5,
-                "batch_size": 64,
-                "finetune_world_model": bool(episodes),
-                **wanted.algorithm,
-            },
-            "evaluation": {"episodes": 10, "every": 100, **wanted.evaluation},
+            **manifest_tables(wanted),
         }
     )
     return document

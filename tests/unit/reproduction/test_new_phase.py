@@ -29,12 +29,16 @@ def test_a_phase_of_a_frozen_model_is_written_whole(
 ) -> None:
     words = ["new-phase", "mine", *PARTS, *given(inputs), "--project", str(tmp_path), "--seed", "3"]
 
-    assert main([*words, "--set", "policy.settings.units=[8]"]) == 0
+    changes = ["policy.settings.units=[8]", "algorithm.epochs=7", "algorithm.variants.bootstrap=corrected"]
+    assert main([*words, *(word for one in changes for word in ("--set", one)), "--set", "evaluation.every=0"]) == 0
 
     phase = open_phase("mine", "embedded", tmp_path)
     policy = phase.configs["main"].policy
     assert (policy.settings["units"], policy.integrator and policy.integrator.part) == ((8,), "heun")
     assert phase.configs["main"].world_model.settings["bins"] == 101  # a default, written out
+    algorithm = phase.algorithm("main")
+    assert (algorithm.epochs, algorithm.horizon, algorithm.variants.bootstrap) == (7, 5, "corrected")
+    assert (phase.manifest.evaluation.every, phase.manifest.evaluation.episodes) == (0, 10)
     assert (phase.manifest.tasks, phase.manifest.seeds) == (("walker-stand",), (3,))
     assert set(phase.manifest.plugins) == {"rephase-mlp", "rephase-flow", "rephase-rk"}
     assert all(phase.path_of(name).is_file() for name in inputs)

@@ -31,7 +31,7 @@ from rephase.plugins.registry import Registry, discover
 from rephase.protocols import WorldModel
 from rephase.reproduction.composing import Composition, build_policy, build_world_model, compose_config
 from rephase.reproduction.loading import calibrate
-from rephase.reproduction.new_phase import NewPhase, config_document, free_folder, write_phase
+from rephase.reproduction.new_phase import NewPhase, config_document, free_folder, manifest_tables, write_phase
 from rephase.reproduction.pretraining.episodes import RealEpisodes, join, pool
 from rephase.reproduction.pretraining.exploring import explore
 from rephase.reproduction.pretraining.fitting import fit_world_model
@@ -94,18 +94,18 @@ def pretrain(
     if threads:
         torch.set_num_threads(threads)
     registry = discover()
-    wanted = evolve(wanted, changes={**_small(wanted, registry), **wanted.changes}, copies=True)
-    making = _Making(name=name, wanted=wanted, schedule=schedule, registry=registry, work=work, say=say)
-    making.begin()
-    rounds = [making.play_round(number) for number in range(1, schedule.rounds + 1)]
-    inputs = making.finish()
     wanted = evolve(
         wanted,
-        inputs=inputs,
+        changes={**_small(wanted, registry), **wanted.changes},
+        copies=True,
         algorithm={**_written_extraction(), **wanted.algorithm},
         evaluation={"episodes": 20, "every": 100, "curve_episodes": 3, **wanted.evaluation},
     )
-    files = write_phase(name, wanted, project)
+    manifest_tables(wanted)  # a mistake in them is said now, not after everything else is done
+    making = _Making(name=name, wanted=wanted, schedule=schedule, registry=registry, work=work, say=say)
+    making.begin()
+    rounds = [making.play_round(number) for number in range(1, schedule.rounds + 1)]
+    files = write_phase(name, evolve(wanted, inputs=making.finish()), project)
     about: dict[str, Any] = {"schedule": asdict(schedule), "rounds": [row for rows in rounds for row in rows]}
     write_atomically(files[0].with_name("provenance.json"), json.dumps(about, indent=2, sort_keys=True) + "\n")
     return Pretrained(files=files, rounds=about["rounds"])
