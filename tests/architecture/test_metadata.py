@@ -91,5 +91,5 @@ def test_the_changelog_says_first_what_moves_numbers() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     for release in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
         headings = re.findall(r"^### (.*)$", release, re.MULTILINE)
-        assert headings == [one for one in ("Moves numbers", "Added", "Changed", "Fixed") if one in headings]
+        assert headings == [one for one in ("Moves numbers", "Added", "Changed", "Fixed", "Removed") if one in headings]
         assert "Moves numbers" not in headings or headings[0] == "Moves numbers"
