@@ -28,6 +28,7 @@ from rephase.manifest import read_phase
 from rephase.plugins.registry import discover
 from rephase.protocols import Calibrated, WorldModel
 from rephase.reproduction.composing import build_world_model, compose
+from rephase.runtime.arithmetic import is_started, restart, why_not
 
 HERE = Path(__file__).parent
 TASKS = ("reacher-easy", "walker-stand", "cheetah-run")
@@ -135,4 +136,6 @@ def _errors(model: WorldModel, index: int, episodes: Mapping[str, Tensor]) -> li
 
 
 if __name__ == "__main__":
+    if not (why_not() or is_started()):
+        restart()
     make(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE)

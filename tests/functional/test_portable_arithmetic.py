@@ -198,3 +198,30 @@ def test_a_command_started_again_says_everything_once(tmp_path: Path) -> None:
     assert "portable arithmetic takes one thread a process, not 4; --jobs uses more cores" in lines
     assert {read_record(path).provenance["arithmetic"]["used"] for path in project.rglob("record.json")} == {"portable"}
     assert {read_record(path).provenance["machine"]["threads"] for path in project.rglob("record.json")} == {1}
+
+
+@needs_portable
+@pytest.mark.slow
+def test_pretraining_leaves_the_same_files_on_a_lesser_cpu(tmp_path: Path) -> None:
+    schedule = {"explore": 2, "first_fit": 4, "rounds": 1, "policies": 2, "epochs": 3, "episodes": 2, "final_fit": 4}
+    sizes = ["world_model.settings.latent_size=16", "world_model.settings.units=[16]", "policy.settings.units=[16]"]
+    words = [word for name, value in schedule.items() for word in ("--schedule", f"{name}={value}")]
+    words += [word for size in sizes for word in ("--set", size)]
+    found = []
+    for name, environ in (("first", {}), ("second", {"MKL_ENABLE_INSTRUCTIONS": "SSE4_2", "OMP_NUM_THREADS": "7"})):
+        folder = tmp_path / name
+        folder.mkdir()
+        done = subprocess.run(
+            [sys.executable, "-m", "rephase", "pretrain", "walk", "--task", "walker-run", *words],
+            cwd=folder,
+            env={**_plain_environment(), **environ},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        made = folder / "reproductions/walk"
+        assert json.loads((made / "provenance.json").read_text())["arithmetic"] == "portable"
+        found.append({path.name: path.read_bytes() for path in made.iterdir()})
+    assert len(found[0]) == 5
+    assert found[0] == found[1]

@@ -14,6 +14,7 @@ from rephase.errors import UsageError
 
 if TYPE_CHECKING:
     from rephase.manifest import Phase
+    from rephase.manifest.schema import Arithmetic
     from rephase.reproduction.storing import Store
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "add_phase",
     "at_least",
     "computes_as_asked",
+    "computes_with",
     "device",
     "phase_of",
     "project_of",
@@ -155,7 +157,12 @@ def _image_project() -> Path | None:
 
 
 def computes_as_asked(arguments: argparse.Namespace, phase: Phase, device: str) -> bool:
-    """Have this process compute with the arithmetic the phase asks for; may start the command again and not return.
+    """Have this process compute with the arithmetic the phase asks for, as `computes_with` does."""
+    return computes_with(arguments, phase.arithmetic, device)
+
+
+def computes_with(arguments: argparse.Namespace, arithmetic: Arithmetic, device: str) -> bool:
+    """Have this process compute with an arithmetic; may start the command again and not return.
 
     Returns:
         Whether it does, as far as this machine can. It does not where a program called the command and may have
@@ -164,7 +171,7 @@ def computes_as_asked(arguments: argparse.Namespace, phase: Phase, device: str) 
     from rephase.manifest.schema import Arithmetic
     from rephase.runtime.arithmetic import is_started, restart, why_not
 
-    if phase.arithmetic is Arithmetic.NATIVE or why_not(device) or is_started(device):
+    if arithmetic is Arithmetic.NATIVE or why_not(device) or is_started(device):
         return True
     if arguments.is_process:
         restart()

@@ -6,7 +6,7 @@ import argparse
 import shlex
 from pathlib import Path
 
-from rephase.cli.options import at_least
+from rephase.cli.options import at_least, computes_with
 from rephase.cli.rendering import emit, tell
 
 __all__ = ["configure", "run"]
@@ -41,7 +41,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--schedule", action="append", default=[], metavar="KEY=VALUE", help="how much is done, such as rounds=24"
     )
     parser.add_argument(
-        "--threads", type=at_least(1), default=0, help="threads of one operation (default: torch's choice)"
+        "--threads",
+        type=at_least(1),
+        default=0,
+        help="threads of one operation, more than 1 with native arithmetic (default: 1, with portable arithmetic)",
     )
     parser.add_argument(
         "--project", type=Path, default=Path(), help="folder that holds reproductions/, made where it is missing"
@@ -57,11 +60,13 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from rephase.manifest.files import displayed
     from rephase.manifest.reading import structure
+    from rephase.manifest.schema import Arithmetic
     from rephase.reproduction.deriving import parse_change
     from rephase.reproduction.new_phase import NewPhase
     from rephase.reproduction.pretraining.making import pretrain
     from rephase.reproduction.pretraining.schedule import PretrainSchedule
 
+    computes_with(arguments, Arithmetic.PORTABLE if arguments.threads <= 1 else Arithmetic.NATIVE, "cpu")
     integrators = {"world_model": arguments.world_model_integrator, "policy": arguments.policy_integrator}
     schedule = structure(dict(parse_change(text) for text in arguments.schedule), PretrainSchedule, "--schedule")
     wanted = NewPhase(

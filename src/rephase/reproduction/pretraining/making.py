@@ -22,6 +22,7 @@ from rephase.engine.pretraining import Pretraining
 from rephase.engine.seeding import stream
 from rephase.environments import TaskSet, find_task
 from rephase.errors import UsageError
+from rephase.manifest.algorithm import Arithmetic
 from rephase.manifest.hashing import plain
 from rephase.manifest.reading import structure
 from rephase.manifest.schema import Config
@@ -37,6 +38,7 @@ from rephase.reproduction.pretraining.exploring import explore
 from rephase.reproduction.pretraining.fitting import fit_world_model
 from rephase.reproduction.pretraining.playing import play, start_states
 from rephase.reproduction.pretraining.schedule import EXTRACTION, PretrainSchedule
+from rephase.runtime.arithmetic import is_started
 
 __all__ = ["Pretrained", "pretrain"]
 
@@ -106,7 +108,11 @@ def pretrain(
     making.begin()
     rounds = [making.play_round(number) for number in range(1, schedule.rounds + 1)]
     files = write_phase(name, evolve(wanted, inputs=making.finish()), project)
-    about: dict[str, Any] = {"schedule": asdict(schedule), "rounds": [row for rows in rounds for row in rows]}
+    about: dict[str, Any] = {
+        "arithmetic": str(Arithmetic.PORTABLE if is_started() else Arithmetic.NATIVE),
+        "schedule": asdict(schedule),
+        "rounds": [row for rows in rounds for row in rows],
+    }
     write_atomically(files[0].with_name("provenance.json"), json.dumps(about, indent=2, sort_keys=True) + "\n")
     return Pretrained(files=files, rounds=about["rounds"])
 
