@@ -44,7 +44,7 @@ NOT_CODE = {
 RUN_HERE = {"audit", "completion", "derive", "doctor", "new-plugin", "plugins", "show", "status", "tasks"}
 RUN_ELSEWHERE = {
     "badge": "tests/unit/report/test_badges.py",
-    "cancel": "tests/unit/cli/test_cancel_command.py",
+    "cancel": "tests/unit/cli/test_cancel.py",
     "check": "tests/functional/test_phase_by_command.py",
     "compare": "tests/unit/reproduction/test_comparing.py",
     "effects": "tests/unit/judging/test_effects.py",
@@ -59,11 +59,11 @@ RUN_ELSEWHERE = {
     "pretrain": "tests/functional/test_pretraining_tasks.py",
     "plan": "tests/functional/test_judging_foreign_tables.py",
     "record": "tests/functional/test_phase_by_command.py",
-    "rehearse": "tests/functional/test_rehearsal.py",
+    "rehearse": "tests/functional/test_rehearsing.py",
     "render": "tests/unit/cli/test_render.py",
     "report": "tests/unit/cli/test_report_command.py",
     "run": "tests/functional/test_phase_by_command.py",
-    "submit": "tests/unit/cli/test_submit_command.py",
+    "submit": "tests/unit/cli/test_submit.py",
     "vectors": "tests/unit/cli/test_vectors_command.py",
 }
 """Commands that take long or need more than a checkout: samples of them are parsed, and this file runs the command."""

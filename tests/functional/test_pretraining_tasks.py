@@ -6,18 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 from fakes.distributions import install
 from fakes.projects import make_project
 from fakes.tasks import POINT
 
 from rephase.cli.main import main
 from rephase.engine.checkpoints import read_tensors
-from rephase.environments import find_task, spaces_of
 from rephase.errors import UsageError
 from rephase.reproduction.new_phase import NewPhase
 from rephase.reproduction.phases import open_phase
-from rephase.reproduction.pretraining.exploring import explore
 from rephase.reproduction.pretraining.making import pretrain
 from rephase.reproduction.pretraining.schedule import PretrainSchedule
 from rephase.reproduction.storing import Store
@@ -130,19 +127,6 @@ def test_mistakes_are_said_before_anything_is_done(
     assert main(["pretrain", "mine", *words, "--project", str(tmp_path)]) == 2
     assert said in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.usefixtures("point")
-def test_random_episodes_are_seeded_and_half_of_them_hold_their_actions() -> None:
-    task = find_task("point")
-    first, again, other = (explore(task, 4, spaces_of([task]), seed) for seed in (1, 1, 2))
-    assert torch.equal(first.actions, again.actions)
-    assert torch.equal(first.observations, again.observations)
-    assert not torch.equal(first.actions, other.actions)
-    moved = (first.actions[:, 1:, 0] != first.actions[:, :-1, 0]).sum(1).tolist()
-    assert [moved[1], moved[3]] == [19, 19]
-    assert max(moved[0], moved[2]) < 15
-    assert first.actions[..., 1:].abs().max() == 0
 
 
 def test_a_stock_task_that_the_model_does_not_know_says_the_command_that_helps(
