@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 import pytest
-from fakes.queues import FIRST, FakeQueue, ended, handed_over
+from fakes.queues import FIRST, FakeQueue, complete, ended, handed_over
 
 from rephase.errors import UsageError
 from rephase.protocols import Bind
@@ -58,3 +58,13 @@ def test_what_was_killed_for_memory_is_not_repeated_with_no_more_of_it(store: St
     others = tuple(run for run in store.phase.runs() if run != FIRST)
     assert plan(store, attrs.evolve(order, wanted=others), job_states(store, queue.engine)).arrays
     assert handed_over(store, attrs.evolve(order, overrides={"partition": "ice-gpu", "memory": "20GB"}), queue)
+
+
+def test_completed_and_held_runs_and_those_beyond_the_limit_are_left_out_with_the_reason(
+    store: Store, order: Order
+) -> None:
+    runs = store.phase.runs()
+    complete(store, runs[0])
+    with store.claim([runs[1]]):
+        skipped = plan(store, attrs.evolve(order, limit=4), {}).skipped
+    assert [one.reason for one in skipped] == ["completed", "a process runs it", "beyond --limit", "beyond --limit"]
