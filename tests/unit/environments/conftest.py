@@ -41,3 +41,27 @@ def random_actions():
         return np.random.default_rng(seed).uniform(-1, 1, (steps, episodes, 6)).astype(np.float32)
 
     return draw
+
+
+@pytest.fixture
+def posed():
+    """Function that puts one episode of a task into a pose, joints by name, and returns its domain."""
+    from rephase.environments import required_task
+    from rephase.environments.environment import TaskEnvironment
+    from rephase.environments.stepping import LoopPhysics
+
+    def pose(name, target=None, speeds=None, **joints):
+        task = required_task(name)
+        from rephase.environments.domains import open_domain
+
+        model = open_domain(task).model(task)
+        environment = TaskEnvironment(task, 1, physics=LoopPhysics(model, 1))
+        qpos, qvel = model.qpos0.copy(), np.zeros(model.nv)
+        for joint, value in joints.items():
+            qpos[model.joint(joint).qposadr[0]] = value
+        for joint, value in (speeds or {}).items():
+            qvel[model.joint(joint).dofadr[0]] = value
+        environment.place({"qpos": qpos[None], "qvel": qvel[None]}, None if target is None else np.array([target]))
+        return environment.domain
+
+    return pose

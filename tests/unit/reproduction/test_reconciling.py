@@ -59,6 +59,9 @@ def test_a_requeued_run_waits_again(store: Store, order: Order) -> None:
 
 def test_a_run_somebody_holds_is_left_alone(store: Store, order: Order) -> None:
     queue = FakeQueue()
-    handed_over(store, order, queue)
+    submission = handed_over(store, order, queue)
+    assert submission is not None
+    queue.told = {job: ended(job, "TIMEOUT") for job in submission.jobs.values()}
     with store.claim([FIRST]):
         assert FIRST not in corrected(store, queue)
+    assert FIRST in corrected(store, queue)
