@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -50,41 +48,6 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         assert f"  {one.name} " in text
         assert one.summary in text
     assert "4 inconclusive" in text
-
-
-@pytest.mark.parametrize("command", commands.COMMANDS, ids=lambda each: each.name)
-def test_every_command_explains_itself_by_an_example_that_parses(
-    command: commands.Command, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main([command.name, "--help"]) == 0
-    text = capsys.readouterr().out
-    assert f"usage: rephase {command.name}" in text
-    assert f"example: {command.example}" in text
-
-    program, name, *words = shlex.split(command.example.partition(" > ")[0])
-    assert (program, name) == ("rephase", command.name)
-    frame.parser_of(command).parse_args(words)
-
-
-def test_every_command_is_in_a_group_and_every_group_has_one() -> None:
-    assert {command.group for command in commands.COMMANDS} == set(commands.GROUPS)
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
-def test_completion_knows_every_command(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["completion", shell]) == 0
-    script = capsys.readouterr().out
-
-    assert all(command.name in script for command in commands.COMMANDS)
-    assert "--episode-sampling" in script
-
-
-@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
-def test_the_completion_script_is_valid_bash(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["completion", "bash"])
-    script = capsys.readouterr().out
-
-    assert subprocess.run(["bash", "-n"], input=script, text=True, check=False).returncode == 0
 
 
 def test_nothing_asked_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
@@ -237,19 +200,6 @@ def test_nobody_reading_progress_ends_no_work(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(sys, "stderr", Gone())
 
     tell("epoch 1")
-
-
-def test_plugins_tells_the_same_twice(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["plugins", "--kind", "policy"]) == 0
-    text = capsys.readouterr().out
-    assert main(["plugins", "--kind", "policy", "--json"]) == 0
-    data = json.loads(capsys.readouterr().out)
-
-    assert {part["kind"] for part in data["parts"]} == {"policy"}
-    for part in data["parts"]:
-        assert part["name"] in text
-        assert part["distribution"] in text
-    assert "\x1b" not in text
 
 
 def test_tables_align() -> None:

@@ -4,18 +4,16 @@ import contextlib
 import json
 import math
 import random
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rephase.errors import ManifestError, UnknownName, UsageError
-from rephase.judging import Decision, judge_sides, judge_tables, plan_rerun, read_side
+from rephase.judging import Decision, judge_sides, judge_tables, read_side
 from rephase.judging.foreign import rules_for
 from rephase.judging.samples import sample
-from rephase.judging.sides import side_of, stand_ins
-from rephase.judging.tables.run_names import RunName, run_name
+from rephase.judging.sides import side_of
 
 METHODS, TASKS, SEEDS = ("sac", "ppo"), ("hop", "walk", "run", "swim"), (1, 2, 3, 4, 5)
 
@@ -104,29 +102,6 @@ def test_a_spread_that_says_of_how_many_seeds_is_needed(recorded, tmp_path):
     assert judge_tables(recorded, side, seeds=5).decision is Decision.FAIL
 
 
-@pytest.mark.parametrize("count", [2, 3, 4, 5, 12])
-def test_stand_ins_have_the_stated_moments(count):
-    moments = sample(stand_ins(10.0, 3.0, count))
-    assert (moments.count, moments.mean, moments.sd) == (count, pytest.approx(10), pytest.approx(3))
-
-
-def test_public_curves_a_file_a_task_are_read_at_their_last_step(tmp_path):
-    for side, draw in (("recorded", 6), ("rerun", 100)):
-        for (method, task, seed), value in values(draw).items():
-            path = tmp_path / side / method / f"{task}.csv"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            text = path.read_text() if path.exists() else "step,reward,seed\n"
-            path.write_text(text + f"0,1.5,{seed}\n500000,{value},{seed}\n")
-    verdict = judge_tables(tmp_path / "recorded", tmp_path / "rerun")
-    assert verdict.decision is Decision.PASS
-    assert {(cell.config, cell.task, len(cell.reproduced)) for cell in verdict.verdict.cells} == {
-        (method, task, 5) for method in METHODS for task in TASKS
-    }
-    assert any(
-        "80 rows with steps the last of each of 40 runs counts: step 500,000" in n for n in verdict.verdict.notes
-    )
-
-
 def test_one_row_a_run_with_many_columns_is_read_and_columns_can_be_told(tmp_path):
     columns = "exp_name,task,general.seed,train/reward,eval/reward,runtime"
     rows = [(m, t, s, 0.1, v, 3600) for (m, t, s), v in values(6).items()]
@@ -139,41 +114,6 @@ def test_one_row_a_run_with_many_columns_is_read_and_columns_can_be_told(tmp_pat
     assert all(len(cell.reproduced) == 5 for cell in verdict.verdict.cells)
     side = read_side(recorded, {"seed": "general.seed"})
     assert (len(side.costs), side.cost_unit) == (40, "runtime")
-
-
-def test_exports_of_trackers_are_read(tmp_path):
-    for side, draw in (("recorded", 6), ("rerun", 100)):
-        runs = {f"sac/{task}/seed_{seed}": v for (m, task, seed), v in values(draw).items() if m == "sac"}
-        heading = ",".join(["Step", *(f"{run} - eval/reward,{run} - eval/reward__MIN" for run in runs)])
-        rows = [",".join([str(step), *(f"{value if step else 1.0},0" for value in runs.values())]) for step in (0, 100)]
-        (tmp_path / f"{side}.csv").write_text("\n".join([heading, *rows]))
-        for (method, task, seed), value in values(draw).items():
-            path = tmp_path / side / f"{method}/{task}/run-seed_{seed}-tag-eval_return.csv"
-            write(path, [(1.7e9, 0, 1.0), (1.7e9, 100, value)], "Wall time,Step,Value")
-    curves = judge_tables(tmp_path / "recorded.csv", tmp_path / "rerun.csv")
-    assert [(cell.config, cell.task) for cell in curves.verdict.cells] == [("sac", task) for task in TASKS]
-    said = " ".join(curves.text.split())
-    assert "value from 'eval/reward'" in said
-    told = judge_tables(tmp_path / "recorded.csv", tmp_path / "rerun.csv", columns={"value": "eval/reward"})
-    assert [cell.upper for cell in told.verdict.cells] == [cell.upper for cell in curves.verdict.cells]
-    scalars = judge_tables(tmp_path / "recorded", tmp_path / "rerun")
-    assert len(scalars.verdict.cells) == 8
-    assert {curves.decision, scalars.decision} == {Decision.PASS}
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("sac/hop/seed-3", RunName("sac", "hop", 3)),
-        ("hop.csv", RunName("", "hop", None)),
-        ("sac/hop.csv", RunName("sac", "hop", None)),
-        ("HalfCheetah-v4__ppo__1__1700000000", RunName("ppo", "HalfCheetah-v4", 1)),
-        ("run-hop_seed2-tag-eval_return.csv", RunName("", "hop", 2)),
-        ("hop-7", RunName("", "hop", 7)),
-    ],
-)
-def test_names_of_runs_are_taken_apart(name, expected):
-    assert run_name(name) == expected
 
 
 def test_a_number_in_a_name_is_no_seed_where_a_column_says_the_seed(tmp_path):
@@ -194,26 +134,6 @@ def test_a_row_that_is_not_read_never_lets_a_rerun_pass(recorded, tmp_path, cell
     assert (verdict.decision, verdict.exit_code) == (Decision.INCONCLUSIVE, 4)
     assert [remark.where for remark in verdict.remarks] == ["rerun.csv, line 5"]
     assert "rerun.csv, line 5" in verdict.reason
-
-
-def test_rows_that_stand_twice_are_findings_and_two_values_of_a_run_are_invalid(recorded, tmp_path):
-    rows = [(*run, value) for run, value in values(100).items()]
-    once_more = judge_tables(recorded, write(tmp_path / "a.csv", [*rows, rows[0]]))
-    assert (once_more.decision, [str(remark) for remark in once_more.remarks]) == (
-        Decision.PASS,
-        ["a.csv, line 42: the row once more; a.csv line 2 has the same value"],
-    )
-    other = judge_tables(recorded, write(tmp_path / "b.csv", [*rows, (*rows[0][:3], 1.0)]))
-    assert (other.decision, other.exit_code) == (Decision.INVALID, 5)
-    assert "b.csv line 42" in other.reason
-
-
-def test_two_values_at_one_last_step_are_seen(recorded, tmp_path):
-    rows = [(*run, 100, value) for run, value in values(100).items()]
-    side = write(tmp_path / "x.csv", [*rows, (*rows[0][:4], 1.0)], "method,task,seed,step,reward")
-    assert judge_tables(recorded, side).decision is Decision.INVALID
-    earlier = write(tmp_path / "y.csv", [(*rows[0][:3], 50, 1.0), *rows], "method,task,seed,step,reward")
-    assert judge_tables(recorded, earlier).decision is Decision.PASS
 
 
 def test_missing_cells_are_open_and_others_are_named(recorded, tmp_path):
@@ -273,44 +193,6 @@ def test_a_table_without_a_value_says_what_it_has(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="holds no table"):
         read_side(tmp_path / "empty")
-
-
-def test_a_plan_says_what_seeds_show_and_cost(tmp_path):
-    rows = [("a", "t", seed, value, 2.0) for seed, value in enumerate((80, 90, 100, 110, 120))]
-    record = read_side(write(tmp_path / "x.csv", rows, "method,task,seed,reward,hours"))
-    rules, _ = rules_for(record, None, None, None)
-    plan = plan_rerun(record, rules, shift=50, seeds=(1, 5, 50))
-    [cell] = plan.cells
-    assert [one.power for one in cell.shown] == sorted(one.power for one in cell.shown)
-    assert [one.smallest for one in cell.shown] == sorted((one.smallest for one in cell.shown), reverse=True)
-    assert plan.seeds == cell.needed
-    assert f"{plan.seeds} runs, show it in every cell; about {2 * plan.seeds} hours" in plan.summary
-    with pytest.raises(UsageError, match="not above the floor"):
-        plan_rerun(record, rules, shift=1)
-
-
-def test_the_planned_power_is_the_power_there_is():
-    """Simulated by the judge itself: five recorded seeds, the seeds that were planned, and the planned shift."""
-    from rephase.judging import judge_cells
-    from rephase.judging.planning import _power
-    from rephase.manifest.rules import VerdictRules
-
-    draw = random.Random(4)
-    rules = VerdictRules(floor=5.0)
-    failed = 0
-    for _ in range(400):
-        sides = [[draw.gauss(mean, 20) for _ in range(5)] for mean in (500, 550)]
-        [cell] = judge_cells({("a", "t"): sides[0]}, {("a", "t"): sides[1]}, rules)
-        failed += cell.decision is Decision.FAIL
-    assert failed / 400 == pytest.approx(_power(5, 5, 20, 50, rules.alpha / 2, 5.0), abs=0.06)
-
-
-def test_recorded_outcomes_of_a_phase_are_a_side_and_other_sources_are_none_of_it():
-    phase5 = Path(__file__).parents[3] / "reproductions/phase5/logged.recorded.json"
-    side = read_side(phase5)
-    recorded = json.loads(phase5.read_text())
-    own = [one for one in recorded["outcomes"] if one.get("source", recorded["source"]) == recorded["source"]]
-    assert sum(map(len, side.values.values())) == len(own)
 
 
 LETTERS = st.sampled_from('method,task seed\n|-12.5±nan{}[]\t;"')

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from rephase.cli.main import main
 from rephase.errors import CannotRunHere, InputMismatch, UsageError
 from rephase.manifest.hashing import bytes_digest
 from rephase.runtime.apptainer import (
@@ -23,7 +22,11 @@ from rephase.runtime.apptainer import (
 )
 
 ROOT = Path(__file__).parents[3]
+
+
 DIGEST = bytes_digest(b"image")
+
+
 LABELS = {"data": {"attributes": {"labels": {"rephase.accelerator": "cpu"}, "deffile": "Bootstrap: docker"}}}
 
 
@@ -144,23 +147,6 @@ def test_the_images_own_test_gives_its_exit_code(programs: Path, tmp_path: Path)
     lines: list[str] = []
     assert self_test(image, lines.append) == 7
     assert lines == ["testing"]
-
-
-def test_the_commands_build_verify_and_show(programs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    image = tmp_path / "rephase.sif"
-    assert main(["image", "build", str(image), "--project", str(ROOT), "--cuda", "--json"]) == 0
-    told = capsys.readouterr()
-    assert json.loads(told.out)["digest"] == DIGEST
-    assert "told accelerator=cuda" in told.err
-    assert f"told source={ROOT}" in told.err
-    assert main(["image", "verify", str(image)]) == 0
-    assert capsys.readouterr().out == f"{image}: is {DIGEST}\n"
-    assert main(["image", "verify", str(image), "--test"]) == 1
-    assert capsys.readouterr().out == f"{image}: is {DIGEST}, its own test FAILS\n"
-    assert main(["image", "show", str(image)]) == 0
-    assert f"digest: {DIGEST}" in capsys.readouterr().out
-    image.write_bytes(b"another")
-    assert main(["image", "verify", str(image)]) == 3
 
 
 def test_the_definition_and_the_list_of_bases_agree() -> None:
