@@ -62,6 +62,7 @@ def make(out: Path, settings: Pretraining = SETTINGS) -> dict[str, object]:
         fits = {kind: processes.submit(_fit, kind, settings, out) for kind in CONFIGS}
         models = {kind: fit.result() for kind, fit in fits.items()}
     provenance: dict[str, object] = {
+        "arithmetic": "portable" if is_started() else "native",
         "episodes": {task: file_digest(path) for task, path in FILES.items()},
         "seed": SEED,
         "settings": asdict(settings),
