@@ -7,6 +7,7 @@ reported together, each as ``file: key.path: problem; remedy``. A whole number h
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 import tomllib
@@ -219,7 +220,7 @@ def _mapping_hook(shape: Any) -> Callable[[Any, Any], Mapping[str, Any]]:
 
 def _optional_hook(shape: Any) -> Callable[[Any, Any], Any]:
     inner = next(kind for kind in typing.get_args(shape) if kind is not type(None))
-    return lambda value, _: None if value is None else _CONVERTER.structure(value, inner)
+    return lambda value, _: None if value is None else _hook(inner)(value, inner)
 
 
 def _collect(items: Iterable[tuple[Any, Any, Any]]) -> dict[Any, Any]:
@@ -235,10 +236,16 @@ def _sorted_out(items: Iterable[tuple[Any, Any, Any]]) -> tuple[dict[Any, Any], 
     found: list[_Found] = []
     for key, value, shape in items:
         try:
-            done[key] = _frozen(value) if shape is Any else _CONVERTER.structure(value, shape)
+            done[key] = _hook(shape)(value, shape)
         except _Wrong as wrong:
             found.extend(wrong.below(key))
     return done, found
+
+
+@functools.cache
+def _hook(shape: Any) -> Callable[[Any, Any], Any]:
+    """What structures a shape; looked up once, because files of outcomes hold a million values of few shapes."""
+    return (lambda value, _: _frozen(value)) if shape is Any else _CONVERTER.get_structure_hook(shape)
 
 
 def _frozen(value: Any) -> Any:
@@ -250,6 +257,8 @@ def _frozen(value: Any) -> Any:
 def _class_hook(shape: type[Any]) -> Callable[[Any, Any], Any]:
     attrs.resolve_types(shape)
     fields = {field.name: field for field in attrs.fields(shape) if field.init}
+    required = [name for name, field in fields.items() if field.default is attrs.NOTHING]
+    is_validated = any(field.validator is not None for field in fields.values())
 
     def hook(value: Any, _: Any) -> Any:
         if isinstance(value, shape):
@@ -258,13 +267,14 @@ def _class_hook(shape: type[Any]) -> Callable[[Any, Any], Any]:
             raise _expected("a table", value, "write key = value pairs")
         found: list[_Found] = [_unknown_key(key, fields) for key in value if key not in fields]
         found += [
-            ((name,), "missing key", f"add {name}, {_noun(field.type)}")
-            for name, field in fields.items()
-            if field.default is attrs.NOTHING and name not in value
+            ((name,), "missing key", f"add {name}, {_noun(fields[name].type)}")
+            for name in required
+            if name not in value
         ]
         known, wrong = _sorted_out((name, item, fields[name].type) for name, item in value.items() if name in fields)
         found += wrong
-        found += _refused(shape, known, fields, set(value))
+        if is_validated:
+            found += _refused(shape, known, fields, set(value))
         if found:
             raise _Wrong(found)
         return shape(**{fields[name].alias or name: item for name, item in known.items()})
