@@ -184,7 +184,7 @@ class Learner:
         if not self.algorithm.normalise_returns:
             return raw.mean(1) / batch.noise.shape[0], raw, imagination
         self.returns.update(raw.detach())
-        return raw.mean(1) / (self.returns.var + 1e-5).sqrt(), raw, imagination
+        return raw.mean(1) * (self.returns.var + 1e-5).rsqrt(), raw, imagination
 
     def masked(self, action: Tensor, task: Tensor) -> Tensor:
         """Actions (R, B, A) as they reach the world model: padding set to zero where the variant says so.

@@ -17,6 +17,7 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
+from rephase.engine.statistics import root
 from rephase.manifest.schema import Planning
 
 __all__ = ["Imagined", "Planner", "PlanningNoise", "plan"]
@@ -82,7 +83,7 @@ def plan(
         rows = index[None, ..., None].expand(*actions.shape[:3], -1, actions.shape[-1])
         elites = actions.gather(3, rows)
         mean = (weights * elites).sum(3)
-        spread = (weights * (elites - mean.unsqueeze(3)).square()).sum(3).sqrt()
+        spread = root((weights * (elites - mean.unsqueeze(3)).square()).sum(3))
         std = spread.clamp(planning.lowest_std, planning.highest_std)
     return mean[0], mean
 

@@ -1,11 +1,20 @@
-"""Running mean and variance of returns, one of each for every run."""
+"""Running mean and variance of returns, one of each for every run, and roots that every CPU rounds alike."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-__all__ = ["RunningStatistics"]
+__all__ = ["RunningStatistics", "root"]
+
+
+def root(x: Tensor) -> Tensor:
+    """Square roots of what is not negative, within two roundings, the same bits on every CPU; no gradient at 0.
+
+    torch's own square root of a CPU is that of MKL's vector functions, which start from the CPU's approximate reciprocal
+    (``rsqrtps``): AMD's and Intel's differ, whatever MKL is told. ``rsqrt`` divides by an exact root instead.
+    """
+    return x * x.clamp(min=torch.finfo(x.dtype).tiny).rsqrt()
 
 
 class RunningStatistics:

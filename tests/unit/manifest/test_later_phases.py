@@ -143,6 +143,25 @@ def test_corrected_phase_5_is_corrected_phase_4_and_three_variations_of_it() -> 
     assert declared.manifest.algorithm == evolve(base.manifest.algorithm, **changed)
 
 
+def test_changes_of_corrected_phase_4s_world_model_are_made_one_at_a_time() -> None:
+    latents, corrected = phase("phase4-latents"), phase("phase4-corrected")
+    whole = plain(corrected.configs["fullflow"])
+    settings = whole["world_model"]["settings"]
+    bare = {name: value for name, value in settings.items() if name not in ("velocity_unit", "angles")}
+
+    def of(config: str) -> dict[str, Any]:
+        return plain(latents.configs[config]) | {"name": whole["name"], "title": whole["title"]}
+
+    def model(**changes: Any) -> dict[str, Any]:
+        return whole | {"world_model": whole["world_model"] | changes}
+
+    assert of("neither") == model(settings=bare)
+    assert of("velocity-unit") == model(settings=bare | {"velocity_unit": "displacement"})
+    assert of("angles") == model(settings=bare | {"angles": True})
+    assert of("euler") == model(integrator={"part": "euler"})
+    assert latents.manifest.algorithm == corrected.manifest.algorithm
+
+
 @pytest.mark.parametrize(("base", "switch"), [("as-logged", "mend"), ("corrected", "keep")])
 def test_the_ablation_switches_each_defect_alone(base: str, switch: str) -> None:
     ablation = phase("phase4-ablation")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -133,7 +134,8 @@ class _Stacked(torch.autograd.Function):
 
 def _size(error: Tensor) -> Tensor:
     """Largest root mean square of any run (R, ...), no gradient: step sizes must not pull on what they came from."""
-    return error.detach().flatten(1).square().mean(1).sqrt().max()
+    flat = error.detach().flatten(1)
+    return torch.linalg.vector_norm(flat, dim=1).max() / math.sqrt(flat.shape[1])
 
 
 def dopri5(config: AdaptiveConfig) -> Adaptive:
