@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from rephase.engine.statistics import RunningStatistics
+from rephase.engine.statistics import RunningStatistics, root
 
 
 def test_after_many_batches_they_are_those_of_everything_seen():
@@ -54,3 +54,14 @@ def test_a_batch_of_one_value_has_no_spread():
     statistics.update(torch.full((1, 1), 7.0, dtype=torch.float64))
     assert statistics.mean.item() == pytest.approx(7, abs=1e-3)
     assert torch.isfinite(statistics.var).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_root_is_that_of_exact_divisions_within_two_roundings(dtype: torch.dtype) -> None:
+    numbers = torch.cat([torch.zeros(1), torch.rand(5_000, generator=torch.Generator().manual_seed(0)) * 100]).to(dtype)
+    exact = torch.from_numpy(np.sqrt(numbers.double().numpy()))
+    found = root(numbers)
+    assert found[0] == 0
+    assert found.dtype == dtype
+    assert ((found.double() - exact).abs() <= 1.5 * torch.finfo(dtype).eps * exact).all()
+    assert torch.equal(found[1:], numbers[1:] * (1 / torch.from_numpy(np.sqrt(numbers[1:].numpy()))))
