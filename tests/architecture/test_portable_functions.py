@@ -26,7 +26,8 @@ def called(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Line and name of each attribute that is one of those functions, in place or not."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and node.attr.rstrip("_") in DIFFER:
-            if not (isinstance(node.value, ast.Name) and node.value.id in EXACT):
+            owner = node.value.id if isinstance(node.value, ast.Name) else ""
+            if owner not in EXACT:
                 yield node.lineno, node.attr
 
 
