@@ -172,7 +172,7 @@ class Bug(RephaseError):
 
     Args:
         problem: What was raised, and where.
-        trace: The whole traceback, for whoever mends it.
+        trace: The whole traceback, for whoever fixes it.
         where: Where it happened, when that is known better than by the traceback.
         remedy: What to do next.
     """
@@ -207,7 +207,7 @@ def understood(error: BaseException) -> RephaseError:
         return CannotRunHere(
             f"foreign code ended the program by sys.exit ({words})",
             where=_last_place(error),
-            remedy="mend or remove the plugin or package it is part of",
+            remedy="fix or remove the plugin or package it is part of",
         )
     if isinstance(error, RecursionError):
         return UsageError("something is nested too deeply to be read", where=_last_place(error), remedy="flatten it")
@@ -223,7 +223,7 @@ def understood(error: BaseException) -> RephaseError:
     if isinstance(error, subprocess.SubprocessError):
         return CannotRunHere(_one_line(error), remedy="run that command by hand to see what it says")
     if isinstance(error, ImportError) and not (error.name or "").startswith("rephase."):
-        return CannotRunHere(_one_line(error), remedy="install it, or mend its installation")
+        return CannotRunHere(_one_line(error), remedy="install it, or fix its installation")
     place = _last_place(error)
     found = f"{type(error).__name__}: {_one_line(error)}" + (f" at {place}" if place else "")
     return Bug(found, trace="".join(traceback.format_exception(error)))
@@ -263,7 +263,7 @@ _REMEDIES = {
 def _of_system(error: OSError) -> CannotRunHere:
     place = error.filename if error.filename is not None else ""
     words = error.strerror or _one_line(error)
-    remedy = _REMEDIES.get(error.errno or 0, "mend that and give the same command again")
+    remedy = _REMEDIES.get(error.errno or 0, "fix that and give the same command again")
     return CannotRunHere(words, where=os.fsdecode(place) if isinstance(place, (str, bytes)) else "", remedy=remedy)
 
 

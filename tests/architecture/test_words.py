@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[2] / "src/rephase"
-#: Names that two rooms may both define: a task of the suite and a task of a job array.
-OF_TWO_ROOMS = {"Task"}
-SAYS_NOTHING = {"found", "how", "one", "Beside", "Draws", "Founding", "Noting", "Played", "Ran", "Waits", "Workshop"}
+SAYS_NOTHING = {"found", "how", "one", "told", "Beside", "Draws", "Founding", "Handed", "Noting", "Played", "Ran"}
+SAYS_NOTHING |= {"Waits", "Workshop"}
 
 
 def definitions() -> Iterator[tuple[str, ast.ClassDef | ast.FunctionDef]]:
@@ -31,7 +30,7 @@ def twice(found: Iterator[tuple[str, ast.ClassDef | ast.FunctionDef]]) -> dict[s
 
 
 def test_a_public_class_has_a_name_of_its_own() -> None:
-    assert set(twice(definitions())) == OF_TWO_ROOMS
+    assert set(twice(definitions())) == set()
 
 
 def test_a_second_class_of_one_name_is_seen() -> None:

@@ -26,7 +26,7 @@ def test_each_is_listed_with_its_reason(capsys: pytest.CaptureFixture[str]) -> N
     text = capsys.readouterr().out
     assert [line for line in text.splitlines() if line.startswith("failed: ")] == [
         "failed: rephase-broken 1.0: rephase_broken cannot be imported: ModuleNotFoundError: No module named "
-        "'nowhere_to_be_found'; mend or remove rephase-broken",
+        "'nowhere_to_be_found'; fix or remove rephase-broken",
         "failed: rephase-misspelt 1.0: implements an unknown hook 'rephase_ofers'; did you mean 'rephase_offers'?",
         "failed: rephase-one 1.0 and rephase-two 3.0: integrator 'twin' is offered by rephase-one 1.0 and rephase-two "
         "3.0; uninstall all but one of them",

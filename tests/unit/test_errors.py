@@ -71,7 +71,7 @@ def test_every_error_says_its_exit_code() -> None:
             "runs/lock: No locks available; keep runs on a file system with locks (--runs FOLDER), or have it mounted "
             "with them",
         ),
-        (OSError("odd"), 3, "odd; mend that and give the same command again"),
+        (OSError("odd"), 3, "odd; fix that and give the same command again"),
         (MemoryError(), 3, "there is not enough memory (no message); give it more memory, or fewer runs at a time"),
         (
             RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
@@ -83,7 +83,7 @@ def test_every_error_says_its_exit_code() -> None:
             SystemExit("no licence found"),
             3,
             "foreign code ended the program by sys.exit ('no licence found'); "
-            "mend or remove the plugin or package it is part of",
+            "fix or remove the plugin or package it is part of",
         ),
         (RecursionError("maximum depth"), 2, "something is nested too deeply to be read; flatten it"),
         (
@@ -96,7 +96,7 @@ def test_every_error_says_its_exit_code() -> None:
             3,
             "Command '['git']' returned non-zero exit status 2.; run that command by hand to see what it says",
         ),
-        (ImportError("no torch", name="torch"), 3, "no torch; install it, or mend its installation"),
+        (ImportError("no torch", name="torch"), 3, "no torch; install it, or fix its installation"),
         (ImportError("ours", name="rephase.cli"), 70, "ImportError: ours"),
         (ZeroDivisionError("a\nb"), 70, "ZeroDivisionError: a b"),
     ],

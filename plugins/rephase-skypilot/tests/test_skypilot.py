@@ -18,7 +18,7 @@ from rephase_skypilot.tasks import task_text
 from rephase.errors import CannotRunHere, ManifestError, UsageError
 from rephase.manifest.reading import structure
 from rephase.plugins.runners import build_runner, discover_runners
-from rephase.protocols import Bind, Container, Job, JobRequest, Stage, Task
+from rephase.protocols import Bind, Container, Job, JobRequest, JobTask, Stage
 
 GOLDEN = Path(__file__).parent / "golden"
 DIGEST = "sha256:" + "ab" * 32
@@ -30,7 +30,7 @@ def job(**changes: object) -> Job:
     values = {
         "name": "rephase-phase3-logged-baseline",
         "title": "phase3 at the logged scale, array baseline; by rephase submit",
-        "tasks": (Task(0, "baseline/reacher-easy/seed-42"), Task(4, "baseline/walker-stand/seed-123")),
+        "tasks": (JobTask(0, "baseline/reacher-easy/seed-42"), JobTask(4, "baseline/walker-stand/seed-123")),
         "request": JobRequest(
             partition="ice-gpu", gpu="H100", gpus=1, cpus=16, memory="450GB", time="16h", account="coc"
         ),
@@ -98,7 +98,7 @@ def test_a_task_says_what_is_asked_for_and_which_run_it_is() -> None:
 
 @pytest.mark.parametrize("word", ["$(touch pwned)", "a b", "'; id", '"', "a: b", "#"])
 def test_no_argument_breaks_out_of_a_task(word: str, tmp_path: Path) -> None:
-    told = yaml.safe_load(task_text(job(arguments=("run", word)), Task(4, "a/b/seed-1"), VOLUME))
+    told = yaml.safe_load(task_text(job(arguments=("run", word)), JobTask(4, "a/b/seed-1"), VOLUME))
     (tmp_path / "rephase").write_text('#!/bin/sh\nprintf "%s\\0" "$@" > said\n')
     (tmp_path / "rephase").chmod(0o755)
     environ = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
@@ -240,6 +240,6 @@ for file in sys.argv[1:]:
 
 
 def test_a_job_tells_its_processes_what_was_told_when_it_was_submitted() -> None:
-    told = Container(f"registry.example/rephase@{DIGEST}", DIGEST, told={"REPHASE_INPUTS": "/scratch"})
+    told = Container(f"registry.example/rephase@{DIGEST}", DIGEST, environment={"REPHASE_INPUTS": "/scratch"})
     task = yaml.safe_load(task_text(job(container=told), job().tasks[0], BUCKET))
     assert task["envs"]["REPHASE_INPUTS"] == "/scratch"

@@ -39,7 +39,7 @@ def test_passes_the_named_variables_and_says_which_image_it_is() -> None:
 
 
 def test_passes_on_what_else_the_job_tells_its_processes() -> None:
-    told = Container(CONTAINER.image, DIGEST, told={"REPHASE_INPUTS": "/scratch"})
+    told = Container(CONTAINER.image, DIGEST, environment={"REPHASE_INPUTS": "/scratch"})
     assert container_environment(told, {})["APPTAINERENV_REPHASE_INPUTS"] == "/scratch"
 
 

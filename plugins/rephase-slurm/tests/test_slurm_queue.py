@@ -9,7 +9,7 @@ from rephase_slurm.answers import expand_job, parse_sacct, parse_squeue, submitt
 from rephase_slurm.queue import Slurm
 
 from rephase.errors import CannotRunHere
-from rephase.protocols import Container, Job, JobRequest, JobState, Stage, Task
+from rephase.protocols import Container, Job, JobRequest, JobState, JobTask, Stage
 
 SQUEUE = """\
 4011713_0|RUNNING|None
@@ -88,7 +88,7 @@ def job(*indices: int) -> Job:
     return Job(
         name="rephase-x",
         title="x",
-        tasks=tuple(Task(index, f"baseline/walker-stand/seed-{index}") for index in indices),
+        tasks=tuple(JobTask(index, f"baseline/walker-stand/seed-{index}") for index in indices),
         request=REQUEST,
         container=Container("/x.sif", "sha256:" + "ab" * 32),
         arguments=("run",),

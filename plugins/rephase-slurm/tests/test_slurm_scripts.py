@@ -12,7 +12,7 @@ from rephase_slurm.scripts import array_spec, script
 from rephase.errors import ManifestError, UsageError
 from rephase.manifest.hashing import file_digest
 from rephase.manifest.reading import structure
-from rephase.protocols import Bind, Container, Job, JobRequest, Task
+from rephase.protocols import Bind, Container, Job, JobRequest, JobTask
 
 GOLDEN = Path(__file__).parent / "golden"
 DIGEST = "sha256:" + "ab" * 32
@@ -32,7 +32,7 @@ def array(**changes: object) -> Job:
     values = {
         "name": "rephase-phase3-logged-baseline",
         "title": "phase3 at scale logged, array baseline; written by rephase submit",
-        "tasks": tuple(Task(index, run) for index, run in enumerate(RUNS)),
+        "tasks": tuple(JobTask(index, run) for index, run in enumerate(RUNS)),
         "request": LOGGED,
         "container": container(),
         "arguments": ("run", "phase3", "--scale", "logged", "--config", "baseline"),
@@ -120,7 +120,7 @@ def test_no_name_can_break_out_of_the_script(value: str) -> None:
 @pytest.mark.parametrize("value", ["a\nb", "$(id)", "a;b", "`id`", "a'b", ""])
 def test_no_run_label_can_break_out_of_the_script(value: str) -> None:
     with pytest.raises(UsageError, match="cannot stand in a job; use plain names for runs"):
-        Task(0, value)
+        JobTask(0, value)
 
 
 def test_no_title_can_break_out_of_its_comment() -> None:
@@ -367,5 +367,5 @@ def run_script(text: str, folder: Path, **variables: object) -> subprocess.Compl
 
 
 def test_a_job_tells_its_container_what_was_told_when_it_was_submitted() -> None:
-    told = Container("/scratch/images/rephase.sif", DIGEST, told={"REPHASE_INPUTS": "/scratch/my inputs"})
+    told = Container("/scratch/images/rephase.sif", DIGEST, environment={"REPHASE_INPUTS": "/scratch/my inputs"})
     assert "export APPTAINERENV_REPHASE_INPUTS='/scratch/my inputs'\n" in script_of(array(container=told))

@@ -147,14 +147,14 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "derive",
         "rephase.cli.derive",
-        "Write a phase of one's own: a config of another with other parts.",
+        "Write a phase of your own: a config of another with other parts.",
         _MAKE,
         "rephase derive phase3 phase3-rk4 --config flowpolicy --set policy.integrator.part=rk4",
     ),
     Command(
         "new-phase",
         "rephase.cli.new_phase",
-        "Write a phase for parts, tasks and inputs of one's own.",
+        "Write a phase for parts, tasks and inputs of your own.",
         _MAKE,
         "rephase new-phase mine --world-model mlp --policy gaussian-mlp --task walker-stand"
         " --input episodes=reproductions/embedded/episodes-walker-stand.safetensors",
@@ -169,7 +169,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "new-plugin",
         "rephase.cli.new_plugin",
-        "Write a plugin of one's own that installs and passes the kit.",
+        "Write a plugin of your own that installs and passes the kit.",
         _MAKE,
         "rephase new-plugin my-solver --kind integrator",
     ),

@@ -1,4 +1,4 @@
-"""``rephase derive``: a phase of one's own, another phase with other parts, settings, tasks or seeds."""
+"""``rephase derive``: a phase of your own, another phase with other parts, settings, tasks or seeds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--config", action="append", default=[], help="a config that is kept, may be repeated (default: all)"
     )
     parser.add_argument(
-        "--plugin", action="append", default=[], metavar="DISTRIBUTION", help="a plugin to allow besides, any version"
+        "--plugin", action="append", default=[], metavar="DISTRIBUTION", help="a further plugin to allow, any version"
     )
     parser.add_argument(
         "--set",

@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     data = {
         "inputs": [
             {
-                "how": one.how,
+                "how": one.source,
                 "name": one.name,
                 "origin": one.origin,
                 "path": str(one.path),
@@ -52,10 +52,10 @@ def run(arguments: argparse.Namespace) -> int:
         "scale": str(phase.manifest.scale),
     }
     rows = [
-        [one.name, one.how + (", pinned now" if one.pinned_now else ""), one.sha256, one.origin, displayed(one.path)]
+        [one.name, one.source + (", pinned now" if one.pinned_now else ""), one.sha256, one.origin, displayed(one.path)]
         for one in found
     ]
-    made = sum(one.how == "to be made" for one in found)
+    made = sum(one.source == "to be made" for one in found)
     ready = len(found) - made
     count = f"{ready} {'input' if ready == 1 else 'inputs'} in place and verified"
     count += f", {made} to be made" if made else ""

@@ -109,7 +109,7 @@ def _end(error: RephaseError, words: list[str], as_json: bool) -> int:
 
 
 def _kept(trace: str, words: list[str]) -> str:
-    """Keep a traceback, with what whoever mends it asks first, and say where."""
+    """Keep a traceback, with what whoever fixes it asks first, and say where."""
     from rephase import __version__
 
     text = f"rephase {__version__}, Python {platform.python_version()}\nrephase {shlex.join(words)}\n\n{trace}"

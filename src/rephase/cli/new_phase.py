@@ -1,4 +1,4 @@
-"""``rephase new-phase``: a manifest for parts, tasks and inputs of one's own, ready to run."""
+"""``rephase new-phase``: a manifest for parts, tasks and inputs of your own, ready to run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``rephase new-plugin``: a distribution for a part of one's own, ready to install and test."""
+"""``rephase new-plugin``: a distribution for a part of your own, ready to install and test."""
 
 from __future__ import annotations
 

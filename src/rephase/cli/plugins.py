@@ -29,7 +29,7 @@ _NAMED: dict[str, Callable[[], Offering[Any]]] = {
     "task": discover_tasks,
     "tracker": lambda: discover_trackers().found,
 }
-"""What is known by its name alone, besides parts."""
+"""What is known by its name alone and is no part."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

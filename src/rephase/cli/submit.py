@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rephase.reproduction.jobs import Order, Plan
     from rephase.reproduction.sites import Site
     from rephase.reproduction.storing import Store
-    from rephase.reproduction.submitting import Handed
+    from rephase.reproduction.submitting import SubmitResult
 
 __all__ = ["configure", "run"]
 
@@ -150,7 +150,7 @@ def _image(image: str, offer: RunnerOffer) -> tuple[str, str]:
     return image, digest
 
 
-def _data(ready: Plan, texts: dict[str, str], handed: Handed | None) -> dict[str, Any]:
+def _data(ready: Plan, texts: dict[str, str], handed: SubmitResult | None) -> dict[str, Any]:
     submission = handed.submission if handed else None
     return {
         "phase": ready.store.phase.manifest.phase,
@@ -175,7 +175,7 @@ def _dry_text(ready: Plan, texts: dict[str, str]) -> str:
     return "\n".join([*scripts, *_skipped(ready), "nothing was submitted (--dry-run)"])
 
 
-def _text(handed: Handed, offer: RunnerOffer) -> str:
+def _text(handed: SubmitResult, offer: RunnerOffer) -> str:
     ready, submission = handed.plan, handed.submission
     lines = _skipped(ready)
     lines += [f"released: job {job}, which an earlier submission had left on hold" for job in handed.released]

@@ -20,7 +20,7 @@ __all__ = ["Actors", "Belief"]
 class Belief:
     """What R runs' world models make of episodes as they go on, from the first observation to the last.
 
-    A model that remembers is told what was done; any other sees each observation by itself.
+    A model that remembers is given the last action; any other sees each observation by itself.
 
     Args:
         world_model: The runs' world models.

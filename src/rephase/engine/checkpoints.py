@@ -70,9 +70,9 @@ def _save(tensors: Mapping[str, Tensor], path: Path, described: dict[str, str]) 
         save_file(dict(tensors), path, metadata=described)
     except SafetensorError as error:
         # The library tells the system's refusals in words of its own, with the number in them.
-        told = re.search(r"os error (\d+)", str(error))
-        number = int(told[1]) if told else errno.EIO
-        raise OSError(number, os.strerror(number) if told else str(error)) from error
+        found = re.search(r"os error (\d+)", str(error))
+        number = int(found[1]) if found else errno.EIO
+        raise OSError(number, os.strerror(number) if found else str(error)) from error
 
 
 def read_tensors(

@@ -75,7 +75,7 @@ class CriticEnsembles:
         self.at_once = torch.device(device).type != "cpu"
         return self
 
-    def spread(self, latent: Tensor) -> Tensor:
+    def broadcast(self, latent: Tensor) -> Tensor:
         """Latents (R, n, L) as `regress` takes them: once for each critic where they are computed at once.
 
         A GPU is asked for as little as possible. On a CPU one critic at a time stays in the cache, and nothing is
@@ -143,6 +143,6 @@ class CriticEnsembles:
     def _values(self, latent: Tensor, parameters: Sequence[Tensor]) -> Tensor:
         if self.at_once:
             flat = [parameter.flatten(0, 1) for parameter in parameters]
-            return perceptron(self.spread(latent), flat).reshape(self.runs, self.critics, -1)
+            return perceptron(self.broadcast(latent), flat).reshape(self.runs, self.critics, -1)
         own = ([parameter[:, critic] for parameter in parameters] for critic in range(self.critics))
         return torch.stack([perceptron(latent, some).squeeze(2) for some in own], 1)

@@ -78,7 +78,7 @@ class RandomInputs:
         }
 
     def draw(self) -> dict[str, Tensor]:
-        """What one update needs besides the tasks, by its name in `Batch`, on the CPU."""
+        """What one update needs apart from the tasks, by its name in `Batch`, on the CPU."""
         drawn: list[list[Tensor]] = []
         for source, batches, noises in zip(self._experience, self._batches, self._noises, strict=True):
             if isinstance(source, Tensor):

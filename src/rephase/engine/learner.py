@@ -212,8 +212,8 @@ class Learner:
         norm = clip_by_run(self._policy_parameters, self.algorithm.actor_grad_norm)
         self.optimisers["actor"].step()
         with torch.no_grad():
-            spread = self.policy.call("spread")
-        return imagination, metrics | {"actor_grad_norm": norm, "actor_stddev": spread}
+            deviation = self.policy.call("spread")
+        return imagination, metrics | {"actor_grad_norm": norm, "actor_stddev": deviation}
 
     def _offset(self, batch: Batch) -> Tensor | None:
         """Zeros (H, R, B, A) whose gradient is that of the actions; None where no policy asks for it."""
@@ -249,8 +249,8 @@ class Learner:
         latents = imagination.latents[:-1].detach().transpose(0, 1).flatten(1, 2)
         rows = latents.shape[1]
         size = rows // self.algorithm.critic_batches
-        spread = self.critics.spread(latents)
-        chunks = list(zip(torch.split(spread, size, 1), torch.split(targets, size, 1), strict=True))
+        shared = self.critics.broadcast(latents)
+        chunks = list(zip(torch.split(shared, size, 1), torch.split(targets, size, 1), strict=True))
         optimiser = self.optimisers["critic"]
         value_loss = torch.zeros_like(targets[:, 0])
         for _ in range(self.algorithm.critic_iterations):

@@ -26,7 +26,7 @@ _above_zero = validators.gt(0.0)
 
 @frozen(kw_only=True)
 class Pretraining:
-    """How a world model is fitted; every known defect of the logged loss is mended.
+    """How a world model is fitted; every known defect of the logged loss is corrected.
 
     Args:
         steps: Updates in all.

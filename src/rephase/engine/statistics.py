@@ -39,7 +39,7 @@ class RunningStatistics:
         var = values.var(1, unbiased=False)
         delta = mean - self.mean
         total = self.count + size
-        spread = self.var * self.count + var * size + delta.square() * self.count * size / total
+        squares = self.var * self.count + var * size + delta.square() * self.count * size / total
         self.mean.add_(delta * size / total)
-        self.var.copy_(spread / total)
+        self.var.copy_(squares / total)
         self.count.copy_(total)

@@ -84,7 +84,7 @@ def discover_tasks(
 
     Args:
         allowed: Distributions that may be imported; None allows all.
-        sources: What to look through besides the suite; None looks at what is installed.
+        sources: What to look through in addition to the suite; None looks at what is installed.
     """
     suite = BUILT_IN, EntryPoint("suite", _HOME, GROUP)
     among = [suite, *(installed_sources() if sources is None else sources)]

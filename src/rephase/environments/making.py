@@ -39,7 +39,7 @@ def make(task: str | TaskOffer, count: int, threads: int = 0, spaces: Spaces | N
         if isinstance(failed.__cause__, RephaseError):
             raise failed.__cause__ from None
         raise PluginError(
-            f"the task {offer.name!r} cannot be built: {failed}", where=offer.loader, remedy="mend its plugin"
+            f"the task {offer.name!r} cannot be built: {failed}", where=offer.loader, remedy="fix its plugin"
         ) from failed
     if not isinstance(built, BatchedEnvironment):
         raise PluginError(

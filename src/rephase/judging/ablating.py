@@ -1,7 +1,7 @@
 """Which known defect of the logged code makes a world model promise nothing: read from records of an ablation.
 
-A phase is an ablation where some configs keep all known defects, some mend all, and others differ from one of these by
-a single defect. What is looked at is the return that each run's own world model promises for the episodes its policy
+A phase is an ablation where some configs keep all known defects, some correct all, and others differ from one of these
+by a single defect. What is looked at is the return that each run's own world model promises for the episodes its policy
 then played: training for a model that promises nothing is training for nothing. Returns themselves are reported beside
 it and decide nothing here; `rephase compare` tests them. Needs no torch.
 """
@@ -29,8 +29,8 @@ class Switch:
 
     Args:
         config: Name of the config.
-        defect: The defect that alone is switched; empty where all are kept or all mended.
-        starts_from: ``as-logged`` where it is mended and all others kept, ``corrected`` where it is kept.
+        defect: The defect that alone is switched; empty where all are kept or all corrected.
+        starts_from: ``as-logged`` where it is corrected and all others kept, ``corrected`` where it is kept.
         promises: Return each run's world model promises, in the order of the records.
         rewards: Return each policy really had.
     """
@@ -65,8 +65,8 @@ class Ablation:
 
     Args:
         switches: One for each config, in the phase's order.
-        enough: Defects each of which alone brings the collapse about: kept in an otherwise mended run.
-        needed: Defects each of which must be mended: mending it alone ends the collapse of a run as logged.
+        enough: Defects each of which alone brings the collapse about: kept in an otherwise corrected run.
+        needed: Defects each of which must be corrected: correcting it alone ends the collapse of a run as logged.
     """
 
     switches: tuple[Switch, ...]

@@ -67,7 +67,7 @@ class _Value:
 def side_of(
     name: str,
     files: Mapping[str, bytes],
-    told: Mapping[str, str] | None = None,
+    columns: Mapping[str, str] | None = None,
     seeds: int | None = None,
     *,
     is_folder: bool = False,
@@ -77,26 +77,28 @@ def side_of(
     Args:
         name: What messages call it.
         files: Content of each file, by its name below the side's folder.
-        told: Names of columns, by ``method``, ``task``, ``seed`` and ``value``, where the usual names do not do.
+        columns: Names of columns, by ``method``, ``task``, ``seed`` and ``value``, where the usual names do not do.
         seeds: Number of seeds of means that do not say how many they are of.
         is_folder: Whether names of files say what they are of, where no column does.
 
     Raises:
         ManifestError: There is no value in it; says what was found and expected.
-        UnknownName: A column that was told is in no table.
+        UnknownName: A column that was named is in no table.
     """
-    told = dict(told or {})
+    columns = dict(columns or {})
     readings = {file: read_tables(content, file) for file, content in files.items()}
     tables = [
-        (file, unfolded(table, told.get("value", ""))) for file, reading in readings.items() for table in reading.tables
+        (file, unfolded(table, columns.get("value", "")))
+        for file, reading in readings.items()
+        for table in reading.tables
     ]
-    _check_told(name, tables, told)
+    _check_named(name, tables, columns)
     remarks = [remark for reading in readings.values() for remark in reading.remarks]
     runs: list[_Value] = []
     cells: list[_Value] = []
     notes: list[str] = []
     for file, table in tables:
-        found = entries_of(table, told)
+        found = entries_of(table, columns)
         remarks += [evolve(remark, file=file) for remark in found.remarks]
         named = [_named(_Value(entry, file), table, is_folder) for entry in found.entries]
         if not found.entries:
@@ -130,10 +132,10 @@ def side_of(
 def _named(value: _Value, table: Table, is_folder: bool) -> _Value:
     """An entry with what the name of its run or file says about it, where no column does."""
     entry = value.entry
-    told = entry.run or (value.file if is_folder else "")
-    if not told:
+    label = entry.run or (value.file if is_folder else "")
+    if not label:
         return value
-    parts = run_name(told, entry.seed is not None)
+    parts = run_name(label, entry.seed is not None)
     beside = run_name(value.file, True) if is_folder and entry.run else parts
     return evolve(
         value,
@@ -307,10 +309,10 @@ def _taken(table: Table, columns: Columns) -> str:
     return f"columns: {', '.join(named)}"
 
 
-def _check_told(name: str, tables: Sequence[tuple[str, Table]], told: Mapping[str, str]) -> None:
+def _check_named(name: str, tables: Sequence[tuple[str, Table]], columns: Mapping[str, str]) -> None:
     headings = list(dict.fromkeys(cell for _, table in tables for cell in table.heading))
     words = {word_of(cell) for cell in headings}
-    for column in told.values():
+    for column in columns.values():
         if headings and column not in headings and word_of(column) not in words:
             raise UnknownName("column", column, headings, where=name)
 

@@ -14,7 +14,7 @@ __all__ = ["Algorithm", "Arithmetic", "Precision", "Variant", "Variants"]
 
 
 class Variant(StrEnum):
-    """Whether a known defect of the logged code is kept or mended."""
+    """Whether a known defect of the logged code is kept or corrected."""
 
     AS_LOGGED = "as-logged"
     CORRECTED = "corrected"
@@ -37,7 +37,7 @@ class Arithmetic(StrEnum):
 
 @frozen(kw_only=True)
 class Variants:
-    """Known defects of the logged code that change a number, each kept or mended on its own.
+    """Known defects of the logged code that change a number, each kept or corrected on its own.
 
     Args:
         reward_loss: Regression of every logit onto the reward, or soft cross-entropy against its two-hot code.
@@ -57,7 +57,7 @@ class Variants:
 
     @classmethod
     def corrected(cls) -> Variants:
-        """Every defect mended."""
+        """Every defect corrected."""
         return cls(
             reward_loss=Variant.CORRECTED,
             td_targets=Variant.CORRECTED,

@@ -18,7 +18,7 @@ from rephase.manifest.schema import Manifest
 __all__ = ["INPUTS_VARIABLE", "leading_elsewhere", "named_inputs"]
 
 INPUTS_VARIABLE = "REPHASE_INPUTS"
-"""Environment variable in which a user names folders, besides the project's own, that manifests may lead into."""
+"""Environment variable in which a user names folders, beyond the project's own, that manifests may lead into."""
 
 _FOLDERS = ("reproductions", "inputs")
 

@@ -72,7 +72,7 @@ def read_toml(path: Path, name: str = "") -> dict[str, Any]:
     except RecursionError:
         raise ManifestError(name, [Problem("", _TOO_DEEP, _FLATTEN)]) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ManifestError(name, [Problem("", f"not TOML: {error}", "mend the line it points to")]) from error
+        raise ManifestError(name, [Problem("", f"not TOML: {error}", "fix the line it points to")]) from error
     except OSError as error:
         raise ManifestError(
             name, [Problem("", f"cannot be read: {error.strerror}", "check its permissions")]

@@ -186,7 +186,7 @@ class RunnerOffer:
         name: Name by which ``rephase submit --runner`` and site profiles ask for it, lower case with hyphens, unique
             among runners.
         summary: One line for listings.
-        options: Frozen attrs class of what a site may set besides resources; importable where the engine is not.
+        options: Frozen attrs class of what a site may set apart from resources; importable where the engine is not.
         loader: Where the builder is, as ``package.module:attribute``; imported only when the runner is wanted. It is
             called as ``builder(options)`` and returns a `rephase.protocols.Runner`.
         image: FILE where jobs start from an image file that the engine sees; REFERENCE where they start from a
@@ -218,6 +218,6 @@ def _load(what: str, loader: str) -> Callable[..., Any]:
         raise PluginError(
             f"{what} cannot be loaded: {failed}",
             where=loader,
-            remedy="install what its plugin needs, or mend the plugin",
+            remedy="install what its plugin needs, or fix the plugin",
         ) from failed
     return cast("Callable[..., Any]", builder)

@@ -187,9 +187,7 @@ def register(source: Source, entry_point: EntryPoint) -> pluggy.PluginManager | 
         if isinstance(failed.__cause__, pluggy.PluginValidationError):
             problem = f"does not fit the hook specifications: {shown(failed.__cause__, str)}"
             return Fault((source,), problem, "compare with rephase.plugins")
-        return Fault(
-            (source,), f"{source.module} cannot be imported: {failed}", f"mend or remove {source.distribution}"
-        )
+        return Fault((source,), f"{source.module} cannot be imported: {failed}", f"fix or remove {source.distribution}")
     misspelt = _misspelt_hook(manager)
     return Fault((source,), *misspelt) if misspelt else manager
 
@@ -206,7 +204,7 @@ def called(source: Source, hook: str, call: Callable[..., object], wanted: type[
     try:
         found = ask(lambda: list(cast("Iterable[T]", call())))
     except Failed as failed:
-        return Fault((source,), f"{hook} failed: {failed}", f"mend or remove {source.distribution}")
+        return Fault((source,), f"{hook} failed: {failed}", f"fix or remove {source.distribution}")
     for one in found:
         if not isinstance(one, wanted):
             problem = f"{hook} returned {shown(one)}"
@@ -219,7 +217,7 @@ def collision(kind: str, name: str, owners: Iterable[Source]) -> Fault:
     sources = tuple(sorted(owners))
     who = " and ".join(map(str, sources))
     names = sorted({source.distribution for source in sources})
-    remedy = "uninstall all but one of them" if len(names) > 1 else f"mend {names[0]}: it may offer a name once"
+    remedy = "uninstall all but one of them" if len(names) > 1 else f"fix {names[0]}: it may offer a name once"
     return Fault(sources, f"{kind} {name!r} is offered by {who}", remedy, ((kind, name),))
 
 

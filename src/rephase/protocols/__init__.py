@@ -9,7 +9,7 @@ from rephase.protocols.environment import BatchedEnvironment
 from rephase.protocols.integrator import Integrator, Velocity
 from rephase.protocols.policy import OwnLoss, Policy
 from rephase.protocols.resources import JobRequest
-from rephase.protocols.runner import Bind, Container, Job, JobState, Runner, Stage, Task, Ticket
+from rephase.protocols.runner import Bind, Container, Job, JobState, JobTask, Runner, Stage, Ticket
 from rephase.protocols.section import ReportSection
 from rephase.protocols.shapes import Spaces
 from rephase.protocols.tracker import Tracker
@@ -42,7 +42,7 @@ __all__ = [
     "Stage",
     "StepCalibrated",
     "Stochastic",
-    "Task",
+    "JobTask",
     "Ticket",
     "Tracker",
     "TwoHotRewards",

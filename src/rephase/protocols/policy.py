@@ -59,7 +59,7 @@ class Policy(Protocol):
 
 @runtime_checkable
 class OwnLoss(Protocol):
-    """What a policy may have besides: a loss of its own, added to the loss of the return in every update.
+    """An optional ability of a policy: a loss of its own, added to the loss of the return in every update.
 
     Terms of entropy, likelihood, distillation or matching are written so. How much it counts is a setting of its own.
     """

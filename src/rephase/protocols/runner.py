@@ -27,7 +27,7 @@ __all__ = [
     "JobState",
     "Runner",
     "Stage",
-    "Task",
+    "JobTask",
     "Ticket",
 ]
 
@@ -105,7 +105,7 @@ class Container:
         image: What the engine starts: an absolute path of an image file, or a name in a registry.
         digest: Its digest, ``sha256:<64 hex>``.
         binds: Folders of the host.
-        told: What processes in it are told besides, by environment variable.
+        environment: Further environment variables of processes in it, by name.
 
     Raises:
         UsageError: The image cannot be written in a job, or its digest is none.
@@ -114,7 +114,7 @@ class Container:
     image: str
     digest: str
     binds: tuple[Bind, ...] = ()
-    told: Mapping[str, str] = field(factory=dict)
+    environment: Mapping[str, str] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         pattern = _PLAIN_PATH if self.image.startswith("/") else _PLAIN_IMAGE
@@ -127,7 +127,7 @@ class Container:
 
 
 @frozen
-class Task:
+class JobTask:
     """One run of a job.
 
     Args:
@@ -163,7 +163,7 @@ class Job:
 
     name: str
     title: str
-    tasks: tuple[Task, ...] = ()
+    tasks: tuple[JobTask, ...] = ()
     request: JobRequest
     container: Container
     arguments: tuple[str, ...]
@@ -188,7 +188,7 @@ class Job:
                 remedy="leave it out for no limit",
             )
 
-    def words(self, task: Task) -> tuple[str, ...]:
+    def words(self, task: JobTask) -> tuple[str, ...]:
         """Arguments of ``rephase`` for one task; the run is named too, so that an edited manifest starts no other."""
         return (*self.arguments, "--index", str(task.index), "--expect-run", task.label)
 
@@ -201,7 +201,7 @@ class Ticket:
         jobs: The jobs it made of it: what is released, cancelled and waited for.
         tasks: Job by index of the task; empty for a job without tasks.
         logs: Where to read what each task prints, by index; of a job without tasks under ``-1``.
-        notes: What the engine said besides, line by line.
+        notes: Anything else the engine said, line by line.
     """
 
     jobs: tuple[str, ...]

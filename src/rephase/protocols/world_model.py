@@ -5,7 +5,7 @@ observation, A for the width of an action, L for the width of a latent and K for
 `WorldModel` also take one leading time axis, with ``task`` of shape (B,) shared by all times.
 
 `TwoHotRewards` or `OwnRewards` says how rewards are read and trained: a model has one of them. The others are what a
-model may have besides, found by its methods: `Calibrated`, `Stochastic`, `Recurrent`.
+model may have more abilities, found by its methods: `Calibrated`, `Stochastic`, `Recurrent`.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class OwnRewards(Protocol):
 
 @runtime_checkable
 class Stochastic(Protocol):
-    """What a world model may have besides, if its steps are drawn: policies are trained in what it draws.
+    """An optional ability of a world model whose steps are drawn: policies are trained in what it draws.
 
     It draws nothing itself; the noise comes from a stream of the run's own. It is fitted one step from what was
     observed and never along its own draws, whose errors a likelihood would take for spread. Planning and predicted
@@ -132,7 +132,7 @@ class Stochastic(Protocol):
 
 @runtime_checkable
 class Recurrent(Protocol):
-    """What a world model may have besides, if it remembers: its memory is a part of the latent.
+    """An optional ability of a world model that remembers: its memory is a part of the latent.
 
     `WorldModel.encode` gives the latent of an observation before which nothing was seen, `WorldModel.next` carries the
     memory along a roll-out, and `observe` does so through real episodes: those it is fitted to and those it is
@@ -153,7 +153,7 @@ class Recurrent(Protocol):
 
 @runtime_checkable
 class Calibrated(Protocol):
-    """What a world model may offer besides, if it scales observations: being told how they are spread.
+    """An optional ability of a world model that scales observations: it is given their mean and deviation.
 
     A run that trains a model from drawn parameters calls it once, for its own task, before the first step; nothing else
     does. What it keeps belongs in buffers, so that it is saved with the parameters.
@@ -172,7 +172,7 @@ class Calibrated(Protocol):
 
 @runtime_checkable
 class StepCalibrated(Protocol):
-    """What a `Calibrated` world model may offer besides: being told how far observations move in one agent step.
+    """An optional ability of a `Calibrated` world model: it is given how far observations move in one agent step.
 
     Called once, right after `Calibrated.calibrate`, by whoever calls that.
     """

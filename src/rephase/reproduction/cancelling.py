@@ -44,8 +44,8 @@ def cancel(store: Store, wanted: Collection[Run], engines: Engines, extended: bo
     Raises:
         CannotRunHere: An engine cannot be asked, or does not cancel.
     """
-    told = job_states(store, engines, extended)
-    alive = {run: state for run, state in told.items() if state.stage in (Stage.WAITING, Stage.RUNNING)}
+    states = job_states(store, engines, extended)
+    alive = {run: state for run, state in states.items() if state.stage in (Stage.WAITING, Stage.RUNNING)}
     ended = {run: state for run, state in alive.items() if run in wanted}
     latest = latest_by_run(store, tuple(alive))
     going_on = {latest[run].name for run in alive if run not in ended}
@@ -60,5 +60,5 @@ def cancel(store: Store, wanted: Collection[Run], engines: Engines, extended: bo
     for run, state in ended.items():
         if state.stage is Stage.WAITING and not store.is_held(run):
             store.fail(run, f"job {state.job} was cancelled while it waited")
-    unknown = {run: state.job for run, state in told.items() if run in wanted and state.stage is Stage.UNKNOWN}
+    unknown = {run: state.job for run, state in states.items() if run in wanted and state.stage is Stage.UNKNOWN}
     return Cancelled(jobs={run: state.job for run, state in ended.items()}, checks=tuple(checks), unknown=unknown)

@@ -31,7 +31,7 @@ class Derivation:
 
     Args:
         configs: The configs that are kept; all of them when empty.
-        plugins: Distributions to allow besides, as requirements such as ``rephase-rk>=0.1``.
+        plugins: Further distributions to allow, as requirements such as ``rephase-rk>=0.1``.
         changes: Values by dotted path: ``policy`` and ``world_model`` lead into the configs' files, any other first
             word, such as ``algorithm``, into the manifest.
         unset: Dotted paths of what is left at its default again.

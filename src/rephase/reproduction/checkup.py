@@ -96,7 +96,7 @@ def result_name(result: Mapping[str, Any]) -> str:
 
 
 def _checks(project: Path, device: str) -> dict[str, list[str]]:
-    """What is run besides the measurements: its words for Python, or none where it is not here."""
+    """What is run in addition to the measurements: its words for Python, or none where it is not here."""
     files, tests = project / "tests/data/reference", project / "tests/unit/engine"
     rephase = ["-m", "rephase"]
     vectors = {

@@ -176,7 +176,7 @@ def _built(part: Part, *sizes: object) -> object:
         if isinstance(failed.__cause__, ValueError):
             problem, remedy = shown(failed.__cause__, str), "change its settings in the config"
         else:
-            problem, remedy = str(failed), "mend the plugin, or name another part"
+            problem, remedy = str(failed), "fix the plugin, or name another part"
         raise PluginError(f"{what} cannot be built: {problem}", where=where, remedy=remedy) from failed
 
 

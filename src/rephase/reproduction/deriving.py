@@ -1,4 +1,4 @@
-"""A phase of one's own: a manifest that differs from another one in what was asked for and in nothing else.
+"""A derived phase: a manifest that differs from another one in what was asked for and in nothing else.
 
 The document is edited, not written anew, so that its comments and order stay. What comes of it is read, and its parts
 are found, before a file is written. Imports no torch.

@@ -38,8 +38,8 @@ class Fetched:
         name: Name of the input.
         path: Where it lies.
         sha256: Its digest, computed from the file as it is now; empty for a file that is still to be made.
-        how: ``present`` when it was there, ``cache``, ``hub`` or ``file`` by where it came from, ``to be made`` for a
-            file that is made from the others.
+        source: ``present`` when it was there, ``cache``, ``hub`` or ``file`` by where it came from, ``to be made`` for
+            a file that is made from the others.
         pinned_now: Whether its digest was written to the lock by this fetch.
         origin: Who says that the digest is the right one; empty for a file that nobody pinned.
     """
@@ -47,7 +47,7 @@ class Fetched:
     name: str
     path: Path
     sha256: str
-    how: str
+    source: str
     pinned_now: bool
     origin: str = ""
 
@@ -244,7 +244,7 @@ class _Fetch:
             temporary.replace(self._path)
         except OSError as error:
             raise CannotRunHere(
-                f"cannot be written ({error.strerror})", where=displayed(self._path), remedy="mend that and fetch again"
+                f"cannot be written ({error.strerror})", where=displayed(self._path), remedy="fix that and fetch again"
             ) from error
         finally:
             temporary.unlink(missing_ok=True)
@@ -263,10 +263,10 @@ class _Fetch:
     def _origin(self, revision: str) -> str:
         return f"{self._input.repo}, file {self._input.filename}, revision {revision}"
 
-    def _done(self, how: str, digest: str) -> Fetched:
+    def _done(self, source: str, digest: str) -> Fetched:
         origin = self._pin.origin if self._pin is not None else ""
         return Fetched(
-            name=self._name, path=self._path, sha256=digest, how=how, pinned_now=self._pinned_now, origin=origin
+            name=self._name, path=self._path, sha256=digest, source=source, pinned_now=self._pinned_now, origin=origin
         )
 
 

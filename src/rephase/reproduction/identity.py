@@ -36,7 +36,7 @@ _WORDS = {
 
 
 def identity_of(phase: Phase, config: str, runs: Sequence[Run], inputs: Mapping[str, str]) -> dict[str, Any]:
-    """Everything a group's state depends on besides its own content, as JSON values.
+    """Everything a group's state depends on apart from its own content, as JSON values.
 
     Args:
         phase: The phase.

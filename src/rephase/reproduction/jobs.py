@@ -11,7 +11,7 @@ from attrs import field, frozen
 from rephase.errors import UsageError
 from rephase.manifest import Phase, Run
 from rephase.manifest.bounds import INPUTS_VARIABLE, named_inputs
-from rephase.protocols import Bind, Container, Job, JobRequest, JobState, Runner, Stage, Task
+from rephase.protocols import Bind, Container, Job, JobRequest, JobState, JobTask, Runner, Stage
 from rephase.protocols.resources import overridden
 from rephase.reproduction.storing import Store
 from rephase.reproduction.submissions import latest_by_run
@@ -101,13 +101,13 @@ class Plan:
         return {name: runner.text(job) for name, job in self.jobs.items()}
 
 
-def plan(store: Store, order: Order, told: Mapping[Run, JobState]) -> Plan:
+def plan(store: Store, order: Order, states: Mapping[Run, JobState]) -> Plan:
     """Decide what is to be submitted. Pure but for looking at which runs are completed or held.
 
     Args:
         store: The phase's runs.
         order: What is asked for.
-        told: What became of the latest job of each run that has one.
+        states: What became of the latest job of each run that has one.
 
     Returns:
         The jobs; none for an array with nothing left to run.
@@ -116,24 +116,24 @@ def plan(store: Store, order: Order, told: Mapping[Run, JobState]) -> Plan:
         UsageError: A value cannot stand in a job, or runs were killed for memory and nobody says how much it is to be.
     """
     phase = store.phase
-    container = Container(order.image, order.digest, _binds(phase, order), _told())
+    container = Container(order.image, order.digest, _binds(phase, order), _environment())
     skipped: list[Skipped] = []
-    chosen: dict[str, list[tuple[Task, Run]]] = {}
+    chosen: dict[str, list[tuple[JobTask, Run]]] = {}
     left = len(phase.runs(order.extended)) if order.limit is None else order.limit
     for name in phase.arrays:
         for index, run in enumerate(phase.array_runs(name, order.extended)):
             if order.wanted is not None and run not in order.wanted:
                 continue
-            reason = _why_not(store, run, told, order.again) or ("" if left > 0 else "beyond --limit")
+            reason = _why_not(store, run, states, order.again) or ("" if left > 0 else "beyond --limit")
             if reason:
                 skipped.append(Skipped(run=run, reason=reason))
                 continue
             left -= 1
-            chosen.setdefault(name, []).append((Task(index, run.label), run))
+            chosen.setdefault(name, []).append((JobTask(index, run.label), run))
     requests = {name: _request(phase, array.configs[0], order) for name, array in phase.arrays.items()}
     if not requests:
         raise UsageError("declares no array", where=phase.name, remedy="name at least one config")
-    _enough_memory(store, order, {run: told[run] for own in chosen.values() for _, run in own if run in told})
+    _enough_memory(store, order, {run: states[run] for own in chosen.values() for _, run in own if run in states})
     arrays = {
         name: Job(
             name=f"rephase-{phase.name}-{name}",
@@ -165,12 +165,12 @@ def _check(store: Store, order: Order, request: JobRequest, container: Container
     )
 
 
-def _why_not(store: Store, run: Run, told: Mapping[Run, JobState], again: bool) -> str:
+def _why_not(store: Store, run: Run, states: Mapping[Run, JobState], again: bool) -> str:
     if store.is_completed(run):
         return "completed"
     if store.is_held(run):
         return "a process runs it"
-    state = told.get(run)
+    state = states.get(run)
     if state is None or state.stage is Stage.ENDED:
         return ""
     if state.stage is Stage.UNKNOWN:
@@ -178,9 +178,9 @@ def _why_not(store: Store, run: Run, told: Mapping[Run, JobState], again: bool) 
     return f"job {state.job} is {state.state}"
 
 
-def _enough_memory(store: Store, order: Order, told: Mapping[Run, JobState]) -> None:
+def _enough_memory(store: Store, order: Order, states: Mapping[Run, JobState]) -> None:
     """Refuse to repeat runs that were killed for memory, unless somebody says how much it is to be."""
-    killed = [run for run, state in told.items() if state.out_of_memory]
+    killed = [run for run, state in states.items() if state.out_of_memory]
     if not killed or order.overrides.get("memory") is not None:
         return
     latest = latest_by_run(store, tuple(killed))
@@ -228,7 +228,7 @@ def _run_arguments(phase: Phase, config: str, order: Order) -> tuple[str, ...]:
     return ("run", *_submitted(phase, order), "--config", config, *extend, *order.run_options)
 
 
-def _told() -> dict[str, str]:
+def _environment() -> dict[str, str]:
     """The folders of inputs the user allowed, for the job's own reading of the manifest."""
     folders = os.pathsep.join(map(str, named_inputs()))
     return {INPUTS_VARIABLE: folders} if folders else {}

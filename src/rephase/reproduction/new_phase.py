@@ -1,4 +1,4 @@
-"""A phase from nothing: a manifest and its config for one's own parts, tasks and inputs. Imports no torch.
+"""A phase from nothing: a manifest and its config for your own parts, tasks and inputs. Imports no torch.
 
 Both are read and their parts found before either is written, so that what is there can be run.
 """
@@ -35,7 +35,7 @@ __all__ = ["NewPhase", "config_document", "free_folder", "manifest_tables", "wri
 
 _GIVEN = ("world-model", "start-states")
 _TABLES = {"algorithm": Algorithm, "evaluation": Evaluation}
-_HEAD = "A phase of one's own. docs/reference/manifest.md lists every key there is."
+_HEAD = "A phase of your own. docs/reference/manifest.md lists every key there is."
 
 
 @frozen(kw_only=True)
@@ -53,7 +53,7 @@ class NewPhase:
         changes: Values by dotted path into every config, such as ``policy.settings.units``, or into the manifest's
             tables ``algorithm`` and ``evaluation``, such as ``algorithm.epochs``.
         copies: Whether the inputs are copied into the phase's folder; else they are named where they lie.
-        algorithm: What the manifest says under ``algorithm``, besides its defaults.
+        algorithm: What the manifest says under ``algorithm`` where it differs from the defaults.
         evaluation: The same under ``evaluation``.
     """
 
@@ -242,7 +242,7 @@ def _manifest(name: str, wanted: NewPhase, registry: Registry, folder: Path) -> 
             "scale": "embedded",
             "title": f"{' and '.join(wanted.policies)} in the world model {wanted.world_model}",
             "question": "What does the policy return in the real task?",
-            "not_this": "not a phase of the log: one's own parts, tasks and inputs",
+            "not_this": "not a phase of the log: your own parts, tasks and inputs",
             "tasks": list(wanted.tasks),
             "seeds": list(wanted.seeds),
             "recorded": "embedded.recorded.json",

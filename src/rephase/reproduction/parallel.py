@@ -77,7 +77,7 @@ def run_side_by_side(
         prepared: The phase, prepared.
         runs: The runs wanted.
         report: Called with every progress of every process.
-        say: Called with every line worth saying besides.
+        say: Called with every other line worth saying.
         processes: How many groups at a time.
         threads: Threads of each process.
 

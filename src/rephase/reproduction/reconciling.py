@@ -38,19 +38,19 @@ class Correction:
     reason: str
 
 
-def corrections(store: Store, told: Mapping[Run, JobState]) -> dict[Run, Correction]:
+def corrections(store: Store, states: Mapping[Run, JobState]) -> dict[Run, Correction]:
     """The submitted runs that are not in the state their folders say.
 
     Args:
         store: The phase's runs.
-        told: The engines' word on each, from `job_states`.
+        states: The engines' word on each, from `job_states`.
 
     Returns:
         What is so, by run, in the phase's order.
     """
-    latest = latest_by_run(store, tuple(told))
+    latest = latest_by_run(store, tuple(states))
     found = {}
-    for run, state in told.items():
+    for run, state in states.items():
         correction = _correction(store, run, state, latest[run].logs.get(run.label, ""))
         if correction is not None:
             found[run] = correction
@@ -75,8 +75,8 @@ def job_states(store: Store, engines: Engines, extended: bool = False) -> dict[R
     found: dict[Run, JobState] = {}
     for submission, runs in asked.values():
         jobs = {run: latest[run].jobs[run.label] for run in runs}
-        told = engines(submission).states(tuple(sorted(jobs.values())))
-        found |= {run: told.get(job) or _unknown(job) for run, job in jobs.items()}
+        answers = engines(submission).states(tuple(sorted(jobs.values())))
+        found |= {run: answers.get(job) or _unknown(job) for run, job in jobs.items()}
     return {run: found[run] for run in latest}
 
 
@@ -88,19 +88,19 @@ def _open_runs(store: Store, extended: bool) -> Mapping[Run, Submission]:
     return latest_by_run(store, tuple(run for run in store.phase.runs(extended) if not store.is_completed(run)))
 
 
-def _correction(store: Store, run: Run, told: JobState, log: str) -> Correction | None:
+def _correction(store: Store, run: Run, word: JobState, log: str) -> Correction | None:
     # Looked at after the engine was asked: what completed meanwhile, or somebody runs by hand, is left alone.
-    if told.stage is Stage.UNKNOWN or store.is_completed(run) or store.may_be_held(run) is True:
+    if word.stage is Stage.UNKNOWN or store.is_completed(run) or store.may_be_held(run) is True:
         return None
     state = store.state_of(run)
     before = state.state if state else None
-    if told.stage is Stage.ENDED and before is not State.FAILED:
-        ended = f"{told.state}, {told.reason}" if told.reason else told.state
+    if word.stage is Stage.ENDED and before is not State.FAILED:
+        ended = f"{word.state}, {word.reason}" if word.reason else word.state
         return Correction(
-            State.FAILED, told.job, f"job {told.job} ended {ended} without a record" + (f"; see {log}" if log else "")
+            State.FAILED, word.job, f"job {word.job} ended {ended} without a record" + (f"; see {log}" if log else "")
         )
-    if told.stage is Stage.WAITING and before is not State.QUEUED:
+    if word.stage is Stage.WAITING and before is not State.QUEUED:
         return Correction(
-            State.QUEUED, told.job, f"job {told.job} is {told.state}" + (f" ({told.reason})" if told.reason else "")
+            State.QUEUED, word.job, f"job {word.job} is {word.state}" + (f" ({word.reason})" if word.reason else "")
         )
     return None

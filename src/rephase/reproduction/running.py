@@ -139,7 +139,7 @@ def run_all(
         prepared: The phase, prepared.
         runs: The runs wanted.
         report: Called with every progress.
-        say: Called with every line worth saying besides.
+        say: Called with every other line worth saying.
 
     Returns:
         What was done. Runs that failed are in it, and their state says so.
@@ -256,7 +256,7 @@ def _run_cohort(
         for run in runs:
             store.fail(run, reason)
         owners = prepared.compositions[config].owners
-        raise PluginError(reason, where=owners, remedy="mend the plugin, or name another part") from left
+        raise PluginError(reason, where=owners, remedy="fix the plugin, or name another part") from left
     except Exception as error:
         blamed = prepared.compositions[config].blamed(error)
         _all_failed(store, runs, training, blamed or error)

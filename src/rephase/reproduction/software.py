@@ -19,7 +19,7 @@ from rephase.judging import Origin
 __all__ = ["COMPUTING", "differing_origins", "instructions", "software"]
 
 COMPUTING = ("torch", "numpy", "scipy", "mujoco", "dm-control", "gymnasium")
-"""Distributions, besides plugins, whose versions can change a number."""
+"""Distributions, plugins apart, whose versions can change a number."""
 
 _SETTINGS = (
     "ATEN_CPU_CAPABILITY",
@@ -57,8 +57,8 @@ def instructions() -> dict[str, str]:
     found["torch"] = torch.backends.cpu.get_cpu_capability()
     if mkl := re.search(r"oneAPI Math Kernel Library Version (\S+)", torch.__config__.show()):
         found["mkl"] = mkl[1].removesuffix("-Product")
-    told: Any = np.show_config(mode="dicts")
-    extensions = told.get("SIMD Extensions", {}) if isinstance(told, dict) else {}
+    shown: Any = np.show_config(mode="dicts")
+    extensions = shown.get("SIMD Extensions", {}) if isinstance(shown, dict) else {}
     found["numpy"] = " ".join([*extensions.get("baseline", ()), *extensions.get("found", ())])
     return {name: value for name, value in found.items() if value}
 
@@ -73,27 +73,27 @@ def differing_origins(recorded: Mapping[str, Any], runs: Sequence[Mapping[str, A
     Returns:
         One entry for each thing that both name and that differs; where runs disagree the most frequent counts.
     """
-    before = _told(recorded)
+    before = _described(recorded)
     counts: dict[str, Counter[str]] = {}
     for one in runs:
-        for name, value in _told(one).items():
+        for name, value in _described(one).items():
             counts.setdefault(name, Counter())[value] += 1
     after = {name: values.most_common(1)[0][0] for name, values in counts.items()}
     names = [name for name in before if name in after and before[name] != after[name]]
     return tuple(Origin(name=name, recorded=before[name], reproduced=after[name]) for name in names)
 
 
-def _told(provenance: Mapping[str, Any]) -> dict[str, str]:
+def _described(provenance: Mapping[str, Any]) -> dict[str, str]:
     """What decides how numbers are rounded, by name, the machine first."""
     machine = _table(provenance.get("machine"))
     gpu = _table(machine.get("gpu"))
     used = _table(provenance.get("arithmetic")).get("used")
-    told: dict[str, Any] = {"CPU": machine.get("cpu"), "GPU": gpu.get("name"), "arithmetic": used}
-    told |= {f"instructions of {name}": value for name, value in _table(provenance.get("instructions")).items()}
-    told |= {"torch": machine.get("torch"), "threads": machine.get("threads"), "python": machine.get("python")}
-    told |= _table(provenance.get("software")) | _table(provenance.get("plugins"))
-    told |= {"image": str(machine.get("image", ""))[:19], "rephase": _table(provenance.get("code")).get("version")}
-    return {name: str(value) for name, value in told.items() if value}
+    described: dict[str, Any] = {"CPU": machine.get("cpu"), "GPU": gpu.get("name"), "arithmetic": used}
+    described |= {f"instructions of {name}": value for name, value in _table(provenance.get("instructions")).items()}
+    described |= {"torch": machine.get("torch"), "threads": machine.get("threads"), "python": machine.get("python")}
+    described |= _table(provenance.get("software")) | _table(provenance.get("plugins"))
+    described |= {"image": str(machine.get("image", ""))[:19], "rephase": _table(provenance.get("code")).get("version")}
+    return {name: str(value) for name, value in described.items() if value}
 
 
 def _table(value: Any) -> dict[str, Any]:

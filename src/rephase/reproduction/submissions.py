@@ -57,7 +57,7 @@ class Submission:
         check: The job that checks the phase afterwards; empty for none.
         requests: What was asked for, by array.
         logs: Where to read what a run's job prints, by label of the run.
-        notes: What the engine said besides.
+        notes: Anything else the engine said.
     """
 
     schema: int = _SCHEMA

@@ -21,11 +21,11 @@ from rephase.reproduction.reconciling import Engines, job_states
 from rephase.reproduction.storing import Store
 from rephase.reproduction.submissions import Submission, one_submitter, read_submissions, write_submission
 
-__all__ = ["Handed", "submit"]
+__all__ = ["SubmitResult", "submit"]
 
 
 @frozen(kw_only=True, eq=False)
-class Handed:
+class SubmitResult:
     """What a call of `submit` did.
 
     Args:
@@ -39,7 +39,7 @@ class Handed:
     released: tuple[str, ...] = ()
 
 
-def submit(store: Store, order: Order, runner: Runner, engines: Engines) -> Handed:
+def submit(store: Store, order: Order, runner: Runner, engines: Engines) -> SubmitResult:
     """Submit what is left to run of a phase, and a check that waits for all of it.
 
     Args:
@@ -59,7 +59,7 @@ def submit(store: Store, order: Order, runner: Runner, engines: Engines) -> Hand
         released = _release_the_forgotten(store, engines, told)
         ready = plan(store, order, told)
         if not ready.arrays:
-            return Handed(plan=ready, submission=None, released=released)
+            return SubmitResult(plan=ready, submission=None, released=released)
         texts = ready.texts(runner)
         for name, job in ready.jobs.items():
             if refusal := runner.refusal(job):
@@ -73,7 +73,7 @@ def submit(store: Store, order: Order, runner: Runner, engines: Engines) -> Hand
         runner.release(tuple(_jobs(submission)))
         submission = evolve(submission, released=True)
         write_submission(store, submission, {})
-        return Handed(plan=ready, submission=submission, released=released)
+        return SubmitResult(plan=ready, submission=submission, released=released)
 
 
 def _same_image(store: Store, order: Order) -> None:

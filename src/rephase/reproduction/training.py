@@ -47,7 +47,7 @@ class Progress:
         epochs: Updates in all.
         seconds_left: Estimate from the pace of this attempt; None before there is one.
         returns: Latest mean return of each run; empty before the first evaluation.
-        note: What is going on besides training, such as ``evaluating``; empty for nothing.
+        note: What is going on other than training, such as ``evaluating``; empty for nothing.
         measured: What was measured of each run and not reported before, by name.
         measured_at: Epoch it was measured of, where that is not the present one.
     """

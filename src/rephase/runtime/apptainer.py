@@ -131,8 +131,8 @@ def inspect_image(image: Path) -> Image:
     apptainer_version()
     client = _spython()
     try:
-        told: Any = client.inspect(image=str(image), quiet=True)
-        attributes = told["attributes"]
+        answer: Any = client.inspect(image=str(image), quiet=True)
+        attributes = answer["attributes"]
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise CannotRunHere(
             "is not an image Apptainer can read", where=str(image), remedy="build it with `rephase image build`"

@@ -1,7 +1,7 @@
 """Portable arithmetic: the same bits on every x86-64 machine with AVX2, whatever its make and whatever else it can do.
 
 torch, its BLAS, numpy and numpy's BLAS each choose code for the CPU they meet, and what they choose decides the last
-bits of a result. They can be told what to choose by variables, which they read once, while they are loaded. So the
+bits of a result. Variables that they read once tell them what to choose, while they are loaded. So the
 variables are part of how a process is started: a command starts itself again with them, workers are started with
 them, and a process that was started without them computes nothing under this name. What libraries offer no variable
 for, the C library's functions, is looked at: a probe computes a few numbers and compares them with those seen before.
@@ -141,11 +141,11 @@ def used(arithmetic: Arithmetic, device: str = "cpu") -> dict[str, Any]:
     Raises:
         CannotRunHere: Portable arithmetic can be had here, and this process was started without it.
     """
-    told: dict[str, Any] = {"asked": str(arithmetic), "used": str(Arithmetic.NATIVE)}
+    report: dict[str, Any] = {"asked": str(arithmetic), "used": str(Arithmetic.NATIVE)}
     if arithmetic is Arithmetic.NATIVE:
-        return told
+        return report
     if reason := why_not(device) or _why_not_loaded():
-        return {**told, "because": reason}
+        return {**report, "because": reason}
     if not is_started(device):
         raise CannotRunHere(
             "this process was started without portable arithmetic, which libraries only take on while they are loaded",
@@ -158,21 +158,21 @@ def used(arithmetic: Arithmetic, device: str = "cpu") -> dict[str, Any]:
 
     torch.set_num_threads(1)
     _require_loaded()
-    return {**told, "used": str(Arithmetic.PORTABLE), "probe": probe()}
+    return {**report, "used": str(Arithmetic.PORTABLE), "probe": probe()}
 
 
-def remarks(told: Mapping[str, Any], threads: int = 0) -> list[str]:
-    """What a user should know of what `used` told, in lines; none where all is as asked.
+def remarks(report: Mapping[str, Any], threads: int = 0) -> list[str]:
+    """What a user should know of the arithmetic that `used` reports, in lines; none where all is as asked.
 
     Args:
-        told: What it told.
+        report: What `used` returned.
         threads: Threads of one process the user asked for; 0 for no wish.
     """
-    if reason := told.get("because"):
-        return [f"{told['asked']} arithmetic cannot be had here: {reason}; results are judged by their values"]
-    if told["used"] == Arithmetic.NATIVE:
+    if reason := report.get("because"):
+        return [f"{report['asked']} arithmetic cannot be had here: {reason}; results are judged by their values"]
+    if report["used"] == Arithmetic.NATIVE:
         return []
-    odd = strange(told["probe"])
+    odd = strange(report["probe"])
     return [
         *([f"portable arithmetic takes one thread a process, not {threads}; --jobs uses more cores"] * (threads > 1)),
         *([f"portable arithmetic may give other bits here than it was seen to give: {odd}"] if odd else []),
@@ -260,7 +260,7 @@ def _require_loaded() -> None:
     found = torch.backends.cpu.get_cpu_capability()
     if found != "AVX2":
         raise CannotRunHere(
-            f"torch computes with {found}, although it was told AVX2",
+            f"torch computes with {found}, although it was set to AVX2",
             remedy='report this, or say arithmetic = "native" in the manifest',
         )
 

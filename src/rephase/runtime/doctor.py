@@ -142,14 +142,14 @@ def _arithmetic() -> Requirement:
     command = [sys.executable, "-m", arithmetic.__name__]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
-        told = json.loads(done.stdout)
+        report = json.loads(done.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
         return Requirement(
             name, Availability.ABSENT, "portable arithmetic could not be tried", "repair torch and numpy first"
         )
-    if remarks := arithmetic.remarks(told):
+    if remarks := arithmetic.remarks(report):
         return Requirement(name, Availability.ABSENT, remarks[0], judged)
-    return Requirement(name, Availability.OK, f"portable: the bits seen elsewhere, with {', '.join(told['probe'])}")
+    return Requirement(name, Availability.OK, f"portable: the bits seen elsewhere, with {', '.join(report['probe'])}")
 
 
 def _gpu(machine: Machine) -> Requirement:

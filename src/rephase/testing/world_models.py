@@ -34,7 +34,7 @@ _TASKS = (0, 2, 1, 0, 2)
 class WorldModelConformance(ModuleConformance):
     """Tests of a world model; supply the fixture ``offer``, and ``settings`` where defaults do not do.
 
-    What it has besides, by `rephase.protocols`, is held to its rules, too: rewards it reads itself (`OwnRewards`),
+    Its optional abilities, by `rephase.protocols`, are held to its rules, too: rewards it reads itself (`OwnRewards`),
     steps that are drawn (`Stochastic`) and a memory (`Recurrent`).
     """
 

@@ -60,7 +60,7 @@ def test_a_broken_plugin_is_a_listed_fault(tmp_path: Path, monkeypatch: pytest.M
 
     assert [str(fault.error()) for fault in registry.faults] == [
         "rephase-broken 1.0: rephase_broken cannot be imported: ModuleNotFoundError: No module named "
-        "'nowhere_to_be_found'; mend or remove rephase-broken"
+        "'nowhere_to_be_found'; fix or remove rephase-broken"
     ]
     assert registry.find(Kind.POLICY, "gaussian-mlp").source.distribution == "rephase-mlp"
 
@@ -111,7 +111,7 @@ def test_what_is_not_allowed_is_never_imported(tmp_path: Path, monkeypatch: pyte
         ),
         (
             "from rephase.plugins import hookimpl\n@hookimpl\ndef rephase_offers():\n    raise OSError('no\\nway')\n",
-            "rephase_offers failed: OSError: no way; mend or remove rephase-odd",
+            "rephase_offers failed: OSError: no way; fix or remove rephase-odd",
         ),
         (
             "from rephase.plugins import hookimpl\n@hookimpl\ndef rephase_offers(more):\n    return []\n",
@@ -231,4 +231,4 @@ def test_one_plugin_that_offers_a_name_twice_is_told_to_mend_itself(
 
     [fault] = discover().faults
 
-    assert fault.remedy == "mend rephase-twice: it may offer a name once"
+    assert fault.remedy == "fix rephase-twice: it may offer a name once"

@@ -92,7 +92,7 @@ def test_a_hook_of_trackers_is_not_called_unless_somebody_asks(tmp_path: Path, m
     assert discover(["rephase-shy"]).faults == ()
     [fault] = discover_trackers().faults
     assert str(fault.error()) == (
-        "rephase-shy 1.0: rephase_trackers failed: OSError: asked twice; mend or remove rephase-shy"
+        "rephase-shy 1.0: rephase_trackers failed: OSError: asked twice; fix or remove rephase-shy"
     )
 
 
@@ -125,7 +125,7 @@ def test_unknown_colliding_and_unloadable_trackers_are_refused_by_name(
         trackers.load("empty")
     assert str(missing.value) == (
         "rephase_empty:build: the tracker 'empty' cannot be loaded: AttributeError: module 'rephase_empty' has no "
-        "attribute 'build'; install what its plugin needs, or mend the plugin"
+        "attribute 'build'; install what its plugin needs, or fix the plugin"
     )
 
 

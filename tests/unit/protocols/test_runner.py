@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rephase.errors import UsageError
-from rephase.protocols import Bind, Container, Job, JobRequest, Task, Ticket
+from rephase.protocols import Bind, Container, Job, JobRequest, JobTask, Ticket
 
 DIGEST = "sha256:" + "ab" * 32
 
@@ -17,7 +17,7 @@ def job(**changes: Any) -> Job:
     values = {
         "name": "rephase-phase3",
         "title": "phase3",
-        "tasks": (Task(0, "baseline/walker-stand/seed-42"),),
+        "tasks": (JobTask(0, "baseline/walker-stand/seed-42"),),
         "request": JobRequest(partition="p", gpu="", gpus=1, cpus=1, memory="4GB", time="1h", account=""),
         "container": Container("/images/rephase.sif", DIGEST),
         "arguments": ("run", "phase3"),
@@ -68,6 +68,6 @@ def test_an_image_has_a_digest() -> None:
 
 def test_a_run_has_a_plain_label_and_a_ticket_cannot_be_changed() -> None:
     with pytest.raises(UsageError, match="use plain names for runs"):
-        Task(0, "a;b")
+        JobTask(0, "a;b")
     with pytest.raises(TypeError):
         Ticket(jobs=("1",), tasks={0: "1_0"}).tasks[1] = "1_1"  # type: ignore[index]

@@ -163,7 +163,7 @@ def test_a_builder_that_is_not_there_is_the_plugins_fault(
 
     assert str(caught.value) == (
         "rephase-hollow 1.0: the integrator 'hollow' cannot be loaded: AttributeError: module 'rephase_hollow' has no "
-        "attribute 'build'; install what its plugin needs, or mend the plugin"
+        "attribute 'build'; install what its plugin needs, or fix the plugin"
     )
 
 
@@ -195,7 +195,7 @@ def act():
             "import torch; return torch.nn.Linear(1, 1)",
             "the policy 'ill' is built as Linear, which has no act and no mean ",
         ),
-        ("return act()", "the policy 'ill' cannot be built: KeyError: 'no such key'; mend the plugin"),
+        ("return act()", "the policy 'ill' cannot be built: KeyError: 'no such key'; fix the plugin"),
         ("raise ValueError('too wide')", "the policy 'ill' cannot be built: too wide; change its settings"),
     ],
 )

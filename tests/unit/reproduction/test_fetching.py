@@ -32,7 +32,7 @@ def test_a_pinned_file_is_fetched_verified_and_put_in_place(tmp_path: Path, hub:
     found = fetch_phase(phase(tmp_path / "p", world_model=hub_input(DIGEST)), hub, {}, quiet)
     path = tmp_path / "p" / "inputs" / "model.pt"
     assert path.read_bytes() == CONTENT
-    assert [(one.name, one.path, one.sha256, one.how, one.pinned_now) for one in found] == [
+    assert [(one.name, one.path, one.sha256, one.source, one.pinned_now) for one in found] == [
         ("world-model", path, DIGEST, "hub", False)
     ]
     assert hub.asked == [
@@ -47,7 +47,7 @@ def test_what_is_there_is_verified_again_without_the_hub(tmp_path: Path, hub: Di
     one = phase(tmp_path / "p", world_model=hub_input(DIGEST))
     fetch_phase(one, hub, {}, quiet)
     hub.asked.clear()
-    assert [found.how for found in fetch_phase(one, hub, {}, quiet)] == ["present"]
+    assert [found.source for found in fetch_phase(one, hub, {}, quiet)] == ["present"]
     assert hub.asked == []
     (tmp_path / "p" / "inputs" / "model.pt").unlink()
     (tmp_path / "p" / "inputs" / "model.pt").write_bytes(b"tampered with")
@@ -118,11 +118,11 @@ def test_it_works_offline_from_the_cache(tmp_path: Path, hub: DictionaryHub) -> 
     path.unlink()
     hub.reachable = False
     said: list[str] = []
-    assert [found.how for found in fetch_phase(one, hub, {}, said.append)] == ["cache"]
+    assert [found.source for found in fetch_phase(one, hub, {}, said.append)] == ["cache"]
     assert said == ["world-model: the hub cannot be reached (no route); looking among what was fetched earlier"]
     path.unlink()
     hub.asked.clear()
-    assert [found.how for found in fetch_phase(one, hub, {}, quiet, offline=True)] == ["cache"]
+    assert [found.source for found in fetch_phase(one, hub, {}, quiet, offline=True)] == ["cache"]
     assert hub.asked == [f"get someone/pwm model multitask/model.pt {COMMIT} offline"]
 
 
@@ -154,7 +154,7 @@ def test_a_given_file_is_verified_and_copied(tmp_path: Path, hub: DictionaryHub)
     given.write_bytes(CONTENT)
     one = phase(tmp_path / "p", world_model=hub_input(DIGEST))
     found = fetch_phase(one, hub, assign_files(one, [str(given)]), quiet)
-    assert (found[0].how, hub.asked) == ("file", [])
+    assert (found[0].source, hub.asked) == ("file", [])
     assert found[0].path.read_bytes() == CONTENT
     assert not found[0].path.samefile(given)
     bad = phase(tmp_path / "q", world_model=hub_input(OTHER))
@@ -217,7 +217,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, hub: DictionaryHub, monkeypa
 
     monkeypatch.setattr("rephase.reproduction.fetching.os.link", full)
     monkeypatch.setattr("rephase.reproduction.fetching.shutil.copyfileobj", full)
-    with pytest.raises(CannotRunHere, match=r"cannot be written \(No space left on device\); mend that and fetch"):
+    with pytest.raises(CannotRunHere, match=r"cannot be written \(No space left on device\); fix that and fetch"):
         fetch_phase(phase(tmp_path / "p", world_model=hub_input(DIGEST)), hub, {}, quiet)
     assert os.listdir(tmp_path / "p" / "inputs") == []
 
@@ -236,7 +236,7 @@ def test_an_input_that_is_made_is_named_with_its_command(tmp_path: Path, hub: Di
     made = Input(sha256="pending", path="starts", pending_because="drawn here", made_by="rephase import-dataset x")
     one = phase(tmp_path / "p", start_states=made, world_model=hub_input(DIGEST))
     said: list[str] = []
-    assert [(found.how, found.sha256) for found in fetch_phase(one, hub, {}, said.append)] == [
+    assert [(found.source, found.sha256) for found in fetch_phase(one, hub, {}, said.append)] == [
         ("to be made", ""),
         ("hub", DIGEST),
     ]
@@ -245,7 +245,7 @@ def test_an_input_that_is_made_is_named_with_its_command(tmp_path: Path, hub: Di
         verify_inputs(one, ["baseline"], None)
     assert str(caught.value).endswith(": the input 'start-states' is not there; 'rephase import-dataset x' makes it")
     (tmp_path / "p" / "starts").write_bytes(CONTENT)
-    assert [found.how for found in fetch_phase(one, hub, {}, quiet)] == ["present", "present"]
+    assert [found.source for found in fetch_phase(one, hub, {}, quiet)] == ["present", "present"]
 
 
 def test_one_file_that_cannot_be_had_does_not_keep_the_others_away(tmp_path: Path, hub: DictionaryHub) -> None:
@@ -301,7 +301,7 @@ def test_what_another_phase_pinned_serves_this_one(tmp_path: Path, hub: Dictiona
     hub.asked.clear()
     found = {one.name: one for one in fetch_phase(fourth, hub, {}, quiet, offline=True)}
     assert hub.asked == []
-    assert {name: (one.how, one.pinned_now) for name, one in found.items()} == {
+    assert {name: (one.source, one.pinned_now) for name, one in found.items()} == {
         "store": ("present", False),
         "weights": ("present", False),
     }

@@ -116,14 +116,14 @@ def test_a_phase_is_fetched_pinned_and_served_from_the_cache(
     one = phase(tmp_path / "p", world_model=hub_input())
     said: list[str] = []
     found = fetch_phase(one, hub, {}, said.append)
-    assert (found[0].how, found[0].sha256, len(said)) == ("hub", f"sha256:{DIGEST}", 1)
+    assert (found[0].source, found[0].sha256, len(said)) == ("hub", f"sha256:{DIGEST}", 1)
     assert found[0].path.read_bytes() == CONTENT
     found[0].path.unlink()
     assert fetch_phase(one, hub, {}, said.append)[0].path.read_bytes() == CONTENT
     assert len(server.ranges) == 1
     found[0].path.unlink()
     dead = HuggingFaceHub("http://127.0.0.1:9", tmp_path / "cache")
-    assert fetch_phase(one, dead, {}, said.append)[0].how == "cache"
+    assert fetch_phase(one, dead, {}, said.append)[0].source == "cache"
     assert said[1].startswith("world-model: the hub cannot be reached (")
 
 

@@ -32,9 +32,10 @@ def test_plans_one_array_for_each_config_with_the_indices_run_uses(store: Store,
 def test_jobs_are_told_which_inputs_the_user_allowed(
     store: Store, order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert plan(store, order, {}).arrays["baseline"].container.told == {}
+    assert plan(store, order, {}).arrays["baseline"].container.environment == {}
     monkeypatch.setenv("REPHASE_INPUTS", "/scratch/a:/scratch/b")
-    assert plan(store, order, {}).arrays["baseline"].container.told == {"REPHASE_INPUTS": "/scratch/a:/scratch/b"}
+    job = plan(store, order, {}).arrays["baseline"]
+    assert job.container.environment == {"REPHASE_INPUTS": "/scratch/a:/scratch/b"}
 
 
 def test_binds_inputs_read_only_and_runs_writable_last(store: Store, order: Order) -> None:

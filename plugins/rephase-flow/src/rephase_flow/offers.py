@@ -25,7 +25,7 @@ _sizes = validators.deep_iterable(validators.gt(0))
 
 
 class VelocityHead(StrEnum):
-    """Last layer of the velocity network: a defect of the logged code kept or mended."""
+    """Last layer of the velocity network: a defect of the logged code kept or corrected."""
 
     AS_LOGGED = "as-logged"
     CORRECTED = "corrected"

@@ -38,7 +38,7 @@ class SkyPilot:
     """SkyPilot's managed jobs, as the ``sky`` of this machine reaches them.
 
     Args:
-        options: What is asked of SkyPilot besides resources.
+        options: What is asked of SkyPilot apart from resources.
         call: Runs one command; replaced in tests.
     """
 

@@ -1,4 +1,4 @@
-"""What jobs ask of SkyPilot besides resources, checked before any task is written."""
+"""What jobs ask of SkyPilot apart from resources, checked before any task is written."""
 
 from __future__ import annotations
 

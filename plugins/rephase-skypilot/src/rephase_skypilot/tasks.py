@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from rephase.errors import UsageError
-from rephase.protocols import Job, JobRequest, Task
+from rephase.protocols import Job, JobRequest, JobTask
 from rephase.protocols.resources import ANY_GPU
 from rephase.protocols.runner import IMAGE_VARIABLE, JOB_VARIABLE
 from rephase_skypilot.options import SkyOptions
@@ -38,18 +38,18 @@ def _readable(dumper: Any, text: str) -> Any:
 _Dumper.add_representer(str, _readable)
 
 
-def task_name(job: Job, task: Task) -> str:
+def task_name(job: Job, task: JobTask) -> str:
     """The name of a run's managed job: lower case, letters, digits and hyphens."""
     return re.sub(r"[^a-z0-9-]+", "-", f"{job.name}-{task.index}".lower())
 
 
-def task_text(job: Job, task: Task, options: SkyOptions) -> str:
+def task_text(job: Job, task: JobTask, options: SkyOptions) -> str:
     """Return the YAML of one run's task.
 
     Args:
         job: The job.
         task: Its run.
-        options: What is asked of SkyPilot besides resources.
+        options: What is asked of SkyPilot apart from resources.
 
     Returns:
         The text, as ``sky jobs launch`` takes it.
@@ -79,7 +79,7 @@ def task_text(job: Job, task: Task, options: SkyOptions) -> str:
             IMAGE_VARIABLE: job.container.digest,
             "PYTHONNOUSERSITE": "1",
             "PYTHONUNBUFFERED": "1",
-            **job.container.told,
+            **job.container.environment,
         },
         "file_mounts": uploads,
         **({"volumes": dict.fromkeys(runs, options.volume)} if options.volume else {}),
@@ -89,7 +89,7 @@ def task_text(job: Job, task: Task, options: SkyOptions) -> str:
     return f"# {job.title}: {task.label}\n{text}"
 
 
-def _command(job: Job, task: Task, request: JobRequest) -> str:
+def _command(job: Job, task: JobTask, request: JobRequest) -> str:
     words = shlex.join(("rephase", *job.words(task)))
     seconds = request.seconds - min(WARNING_SECONDS, request.seconds // 2)
     return _RUN.replace("@SECONDS@", str(seconds)).replace("@WORDS@", words)

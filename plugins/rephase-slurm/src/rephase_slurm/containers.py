@@ -68,7 +68,7 @@ def container_environment(container: Container, environ: Mapping[str, str]) -> d
     Returns:
         The host's environment with what the container is told added; everything else is cleaned away inside.
     """
-    told = {**FIXED, IMAGE_VARIABLE: container.digest, **container.told}
+    told = {**FIXED, IMAGE_VARIABLE: container.digest, **container.environment}
     told |= {name: environ[name] for name in PASSED if name in environ}
     return dict(environ) | {f"APPTAINERENV_{name}": value for name, value in told.items()}
 

@@ -1,4 +1,4 @@
-"""What a site wants of ``sbatch`` besides resources, checked before any script is written.
+"""What a site wants of ``sbatch`` apart from resources, checked before any script is written.
 
 Every value ends up in a script's ``#SBATCH`` lines, so each must match a narrow pattern, and an option that rephase
 sets itself, or that would change what a job is, is refused with the way to say it.
@@ -90,7 +90,7 @@ def _known(_: Any, __: Any, given: Mapping[str, str]) -> None:
 
 @frozen(kw_only=True)
 class SlurmOptions:
-    """What jobs ask of SLURM besides resources.
+    """What jobs ask of SLURM apart from resources.
 
     Args:
         qos: Quality of service.

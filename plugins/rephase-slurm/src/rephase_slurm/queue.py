@@ -39,7 +39,7 @@ class Slurm:
     """The SLURM queue of this machine.
 
     Args:
-        options: What jobs ask for besides resources.
+        options: What jobs ask for apart from resources.
         call: Runs one command with a text on its standard input; replaced in tests.
     """
 

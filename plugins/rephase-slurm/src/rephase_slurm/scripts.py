@@ -42,7 +42,7 @@ def script(job: Job, options: SlurmOptions) -> str:
 
     Args:
         job: The job.
-        options: What the site wants besides.
+        options: What else the site wants.
 
     Returns:
         The text. What the job waits for is said on the command line that submits it.
@@ -159,7 +159,7 @@ def _gpus(request: JobRequest, options: SlurmOptions) -> list[str]:
 
 
 def _container_lines(container: Container, image_check: str) -> list[str]:
-    told = {IMAGE_VARIABLE: container.digest, **FIXED, **container.told}
+    told = {IMAGE_VARIABLE: container.digest, **FIXED, **container.environment}
     return [
         f"image={shlex.quote(container.image)}",
         f"digest={container.digest.removeprefix('sha256:')}",

@@ -15,7 +15,7 @@ class AdaptiveConfig:
 
     Args:
         rtol: Largest local error relative to the state.
-        atol: Largest local error besides.
+        atol: Largest absolute local error.
     """
 
     rtol: float = field(default=1e-4, validator=validators.gt(0.0))

@@ -73,7 +73,7 @@ def import_chunks(
     except OSError as error:
         reason = error.strerror or str(error)
         raise DatasetError(
-            f"cannot be written ({reason})", where=str(folder), remedy="nothing was kept; mend that and import again"
+            f"cannot be written ({reason})", where=str(folder), remedy="nothing was kept; fix that and import again"
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -45,9 +45,9 @@ def audit_sources(recorded: RecordedOutcomes) -> list[Finding]:
     by_run: dict[tuple[str, str, int], dict[str, Outcome]] = {}
     for outcome in recorded.outcomes:
         by_run.setdefault(outcome.run, {}).setdefault(recorded.source_of(outcome), outcome)
-    for (config, task, seed), told in sorted(by_run.items()):
-        if len(told) > 1:
-            findings.append(_told(f"{recorded.phase}, {config}/{task}/{seed}", told))
+    for (config, task, seed), stated in sorted(by_run.items()):
+        if len(stated) > 1:
+            findings.append(_between_sources(f"{recorded.phase}, {config}/{task}/{seed}", stated))
     epochs = recorded.provenance.get("epochs")
     if isinstance(epochs, Mapping) and len(epochs) > 1:
         same = len(set(epochs.values())) == 1
@@ -117,14 +117,14 @@ def _order(row: _Row) -> tuple[str, tuple[str, str, int]]:
     return row[0], row[1].run
 
 
-def _told(where: str, told: dict[str, Outcome]) -> Finding:
-    outcomes = list(told.values())
+def _between_sources(where: str, stated: dict[str, Outcome]) -> Finding:
+    outcomes = list(stated.values())
     agree = all(_says_the_same(outcomes[0], other) for other in outcomes[1:])
     decimals = min(decimals_of(outcome.reward) for outcome in outcomes)
     return Finding(
         check="sources",
         where=where,
-        logged="; ".join(f"{source}: {_pair(outcome)}" for source, outcome in sorted(told.items())),
+        logged="; ".join(f"{source}: {_pair(outcome)}" for source, outcome in sorted(stated.items())),
         recomputed=f"the same when rounded to {decimals} decimals" if agree else "not the same figures",
         standing=Standing.AGREES if agree else Standing.INCONSISTENT,
         why="two sources that report one run differently cannot both be its outcome",

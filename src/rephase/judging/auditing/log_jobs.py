@@ -79,13 +79,11 @@ def submissions_of(table: Table) -> Submissions | None:
     for row in table.rows:
         if len(row.cells) != len(table.heading):
             problem = f"{len(row.cells)} cells, expected {len(table.heading)}"
-            remarks.append(
-                Remark(lines=[row.line], problem=problem, found=" | ".join(row.cells), remedy="mend the row")
-            )
+            remarks.append(Remark(lines=[row.line], problem=problem, found=" | ".join(row.cells), remedy="fix the row"))
             continue
         found = _submission(row, at)
         if isinstance(found, str):
-            remarks.append(Remark(lines=[row.line], problem=found, found=" | ".join(row.cells), remedy="mend the cell"))
+            remarks.append(Remark(lines=[row.line], problem=found, found=" | ".join(row.cells), remedy="fix the cell"))
         else:
             rows.append(found)
     return Submissions(tuple(rows), tuple(remarks))

@@ -52,7 +52,7 @@ def delimited_table(text: str, delimiter: str = "") -> Reading:
         elif len(row.cells) != len(heading.cells) and not _is_padded(row, heading):
             problem = f"{len(row.cells)} cells, expected {len(heading.cells)}"
             found = delimiter.join(row.cells)
-            remarks.append(Remark(lines=[row.line], problem=problem, found=found, remedy="mend the row"))
+            remarks.append(Remark(lines=[row.line], problem=problem, found=found, remedy="fix the row"))
         else:
             good.append(Row(row.line, row.cells[: len(heading.cells)]))
     table = Table(line=heading.line, heading=heading.cells, rows=tuple(good))
@@ -75,7 +75,7 @@ def json_table(text: str) -> Reading:
             found.append((line, _flat(value)))
         else:
             problem = f"expected a JSON object, found {type(value).__name__}"
-            remarks.append(Remark(lines=[line], problem=problem, found=json.dumps(value), remedy="mend the line"))
+            remarks.append(Remark(lines=[line], problem=problem, found=json.dumps(value), remedy="fix the line"))
     heading = tuple(dict.fromkeys(key for _, row in found for key in row))
     rows = tuple(Row(line, tuple(row.get(key, "") for key in heading)) for line, row in found)
     tables = (Table(line=rows[0].line, heading=heading, rows=rows),) if rows else ()
@@ -115,7 +115,7 @@ def _objects(text: str, remarks: list[Remark]) -> list[tuple[int, Any]]:
             found.append((at, json.loads(line)))
         except (ValueError, RecursionError) as error:
             reason = str(error).partition(":")[0]
-            remarks.append(Remark(lines=[at], problem=f"not JSON: {reason}", found=line, remedy="mend the line"))
+            remarks.append(Remark(lines=[at], problem=f"not JSON: {reason}", found=line, remedy="fix the line"))
     return found
 
 

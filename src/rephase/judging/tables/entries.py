@@ -91,7 +91,7 @@ class _Gathering:
     waiting: dict[str, list[int]] = field(factory=dict)
     commas: list[int] = field(factory=list)
 
-    def lose(self, row: Row, problem: str, found: str = "", remedy: str = "mend the cell") -> None:
+    def lose(self, row: Row, problem: str, found: str = "", remedy: str = "fix the cell") -> None:
         text = found or " | ".join(row.cells)
         self.remarks.append(Remark(lines=[row.line], problem=problem, found=text, remedy=remedy))
 
@@ -133,7 +133,7 @@ def entries_of(table: Table, told: Mapping[str, str] | None = None) -> Entries:
         if len(row.cells) == len(table.heading):
             rows.append(row)
         else:
-            found.lose(row, f"{len(row.cells)} cells, expected {len(table.heading)}", remedy="mend the row")
+            found.lose(row, f"{len(row.cells)} cells, expected {len(table.heading)}", remedy="fix the row")
     if "metric" in columns and "value" in columns and "seed" in columns:
         return _by_metric(found, rows)
     if "value" in columns and ("seed" in columns or "step" in columns):

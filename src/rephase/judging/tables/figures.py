@@ -1,6 +1,6 @@
 """One cell of a table as a figure: a number, a mean with its spread, or the reason why it is neither.
 
-What a cell says is kept and never mended: a cell that could be meant in two ways is not read.
+What a cell says is kept and never repaired: a cell that could be meant in two ways is not read.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How much is done for a world model of one's own, in numbers that a command line can change. Imports no torch."""
+"""How much is done for a new world model, in numbers that a command line can change. Imports no torch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _positive = validators.ge(1)
 
 @frozen(kw_only=True)
 class PretrainSchedule:
-    """What a world model of one's own is made with.
+    """What a new world model is made with.
 
     Args:
         explore: Episodes of random actions to begin with, of each task.

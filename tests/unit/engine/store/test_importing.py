@@ -115,7 +115,7 @@ def test_a_failing_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("rephase.engine.store.importing._ArrayWriter.append", full)
     assert refused(tmp_path) == (
         f"{tmp_path}/into/store: cannot be written (No space left on device); "
-        "nothing was kept; mend that and import again"
+        "nothing was kept; fix that and import again"
     )
 
 

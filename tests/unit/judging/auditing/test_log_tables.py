@@ -69,9 +69,9 @@ def test_a_row_that_cannot_be_read_is_a_finding_and_the_rest_is_audited():
     log = parse_log(text + "| baseline | walker-stand |\n", "log.md")
     unread = [(finding.where, finding.recomputed) for finding in log.findings if finding.standing is Standing.UNREAD]
     assert unread == [
-        ("log.md, line 7", "Reward is '97x.32': expected a number; mend the cell"),
-        ("log.md, line 8", "Seed is '1.5': expected a whole number; mend the cell"),
-        ("log.md, line 13", "2 cells, expected 6; mend the row"),
+        ("log.md, line 7", "Reward is '97x.32': expected a number; fix the cell"),
+        ("log.md, line 8", "Seed is '1.5': expected a whole number; fix the cell"),
+        ("log.md, line 13", "2 cells, expected 6; fix the row"),
     ]
     assert len(log.phases[0].outcomes) == 4
 
