@@ -4,9 +4,9 @@ What the log calls plan reward planned nothing; this is what the name promises. 
 mean, and some follow the policy; the best of them decide the next mean, several times over. Nothing here draws random
 numbers but `Planner`, which draws each run's from that run's own stream.
 
-Source: Hansen, Su and Wang, "TD-MPC2: scalable, robust world models for continuous control", 2024, section 3.1. Here
-the action taken is the final mean's first one, not one drawn among the elites, so that an evaluation is deterministic
-in its noise.
+Source: Williams, Aldrich and Theodorou, "Model predictive path integral control", 2017; Hansen, Su and Wang, "TD-MPC2:
+scalable, robust world models for continuous control", 2024, section 3.1, for planning in latents. Here the action taken
+is the final mean's first one, not one drawn among the elites, so that an evaluation is deterministic in its noise.
 """
 
 from __future__ import annotations
