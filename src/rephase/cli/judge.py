@@ -80,12 +80,12 @@ def side_of(arguments: argparse.Namespace, name: str) -> Side:
 
 
 def columns_of(arguments: argparse.Namespace) -> dict[str, str]:
-    """Columns that were told."""
-    return {name: told for name in ("method", "task", "seed", "value") if (told := getattr(arguments, name))}
+    """Columns that were named."""
+    return {name: column for name in ("method", "task", "seed", "value") if (column := getattr(arguments, name))}
 
 
 def range_of(arguments: argparse.Namespace) -> tuple[float, float] | None:
-    """Lowest and highest value, where they were told."""
+    """Lowest and highest value, where they were given."""
     return (arguments.range[0], arguments.range[1]) if arguments.range else None
 
 

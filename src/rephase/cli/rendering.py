@@ -88,7 +88,7 @@ def complain(error: RephaseError, *, as_json: bool = False) -> None:
             "remedy": error.remedy,
             "where": error.where,
         }
-        with suppress(OSError):  # what is wrong may be standard output itself; people are still told
+        with suppress(OSError):  # what is wrong may be standard output itself; people still see the message
             _write(sys.stdout, json.dumps(data, indent=2, sort_keys=True))
     tell(f"rephase: {error}")
 

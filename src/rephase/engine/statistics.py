@@ -12,7 +12,7 @@ def root(x: Tensor) -> Tensor:
     """Square roots of what is not negative, within two roundings, the same bits on every CPU; no gradient at 0.
 
     torch's own square root on a CPU is that of MKL's vector functions, which start from the CPU's approximation
-    (``rsqrtps``): AMD's and Intel's differ, whatever MKL is told. ``rsqrt`` divides by an exact root instead.
+    (``rsqrtps``): AMD's and Intel's differ, whatever MKL is set to. ``rsqrt`` divides by an exact root instead.
     """
     return x * x.clamp(min=torch.finfo(x.dtype).tiny).rsqrt()
 

@@ -24,7 +24,7 @@ class Task:
     """One task of the suite.
 
     Args:
-        index: Place in the suite, 0 to 29; what a multitask policy is told.
+        index: Place in the suite, 0 to 29; what a multitask policy is given.
         name: Name such as ``walker-stand``.
         domain: Name of the body and its physics, such as ``walker``.
         observation_size: Width of the task's own observation, before padding.

@@ -152,13 +152,13 @@ def _switch(config: str, defect: str, start: Variant, records: Sequence[Record])
 
 def _variants(resolved: Mapping[str, Any]) -> dict[str, Variant]:
     """Every known defect a resolved config says something about: the algorithm's and the parts'."""
-    told = {
+    settings = {
         **resolved["algorithm"]["variants"],
         **resolved["world_model"]["settings"],
         **resolved["policy"]["settings"],
     }
     values = {str(variant) for variant in Variant}
-    return {name: Variant(value) for name, value in told.items() if isinstance(value, str) and value in values}
+    return {name: Variant(value) for name, value in settings.items() if isinstance(value, str) and value in values}
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -28,7 +28,7 @@ from rephase.manifest.rules import VerdictRules
 __all__ = ["TablesVerdict", "judge_sides", "judge_tables", "read_side", "rules_for"]
 
 FLOOR_SHARE = 0.02
-"""Share of the range, or of the mean size of recorded values, that is the floor where none is told."""
+"""Share of the range, or of the mean size of recorded values, that is the floor where none is given."""
 
 _SHOWN = 12
 
@@ -151,7 +151,7 @@ def rules_for(
             f"the range is {returns[0]:g} to {returns[1]:g}", remedy="expected two numbers, the lower first"
         )
     if floor is not None:
-        words = "as told"
+        words = "as given"
     elif returns is not None:
         floor, words = FLOOR_SHARE * (returns[1] - returns[0]), "2% of the range"
     else:

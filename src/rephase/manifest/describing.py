@@ -1,4 +1,4 @@
-"""What may stand in a manifest or config file, told from the classes that read it: keys for people and a schema.
+"""What may stand in a manifest or config file, derived from the classes that read it: keys for people and a schema.
 
 Nothing is written by hand twice: types, defaults and bounds are those of the attrs classes, meanings are their
 docstrings.

@@ -130,7 +130,7 @@ def _of_neighbours(phase: Phase, path: Path) -> Pin | None:
 def _lock(manifest: Path) -> FetchLock:
     try:
         return read_fetch_lock(manifest)
-    except RephaseError:  # another phase's damage is told by that phase's own commands
+    except RephaseError:  # another phase's damage is reported by that phase's own commands
         return FetchLock()
 
 

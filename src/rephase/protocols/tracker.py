@@ -1,4 +1,4 @@
-"""What a tracker is: somebody who is told how training goes, and whom nothing depends on."""
+"""What a tracker is: it is given metrics of training, and nothing depends on it."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def _checks(project: Path, device: str) -> dict[str, list[str]]:
 
 
 def _checked(name: str, words: Sequence[str], report: Report) -> dict[str, Any]:
-    """Run one check in a process of its own; the last line it says is what is told of it."""
+    """Run one check in a process of its own; the last line it says is what is reported of it."""
     if not words:
         report(f"{name}: not here")
         return {"state": "absent", "said": ""}

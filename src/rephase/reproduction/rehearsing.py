@@ -145,7 +145,7 @@ def rehearse(
         phase: The phase.
         runs: Folder that holds the phases' runs; the rehearsal is kept in ``rehearsals`` in it.
         project: Folder of the project.
-        say: Told every line worth saying.
+        say: Called with every line worth saying.
         epochs: Updates of each run.
         device: Where to compute.
         threads: Threads of one operation; 0 leaves torch's choice.
@@ -271,7 +271,7 @@ def _forget_peaks(device: str) -> None:
 
 
 def _peaks(device: str) -> tuple[int, int]:
-    """Largest memory of the process and of tensors on its GPU, in bytes; 0 where it cannot be told."""
+    """Largest memory of the process and of tensors on its GPU, in bytes; 0 where the system does not say."""
     gpu = 0
     if device.startswith("cuda"):
         import torch

@@ -51,7 +51,7 @@ class Submission:
         site: The site profile that was used; empty for none.
         user: Who submitted; empty where nobody could tell.
         sequence: Which submission of the phase it is, from 1.
-        released: Whether the jobs were told to start; those of one that was not are on hold.
+        released: Whether the jobs were released to start; those of one that was not are on hold.
         arrays: Job by array, or several with spaces where each run is a job of its own.
         jobs: Job by label of the run, such as ``4011713_4``.
         check: The job that checks the phase afterwards; empty for none.

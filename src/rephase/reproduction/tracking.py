@@ -1,4 +1,4 @@
-"""Telling trackers how training goes. What a tracker does, or fails to do, never reaches a run.
+"""Passing metrics of training to trackers. What a tracker does, or fails to do, never reaches a run.
 
 Trackers live in the process of the command and are given what training reports anyway.
 """

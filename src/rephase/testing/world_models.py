@@ -40,7 +40,7 @@ class WorldModelConformance(ModuleConformance):
 
     @pytest.fixture
     def build(self, offer: Offer, settings: dict[str, Any], integrator: Integrator | None) -> Callable[[], Any]:
-        """Makes a fresh world model, told how observations are spread if it wants to know."""
+        """Makes a fresh world model, given the spread of its observations if it asks for it."""
         assert offer.kind is Kind.WORLD_MODEL, f"the offer is a {offer.kind}, not a world model"
         config = built_config(offer, settings)
 

@@ -1,4 +1,4 @@
-"""Which replay a file wants, told by the quantities it holds, and the replay of a whole folder."""
+"""Which replay a file wants, by the quantities it holds, and the replay of a whole folder."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _KINDS: tuple[tuple[str, Callable[[ReferenceFile, Builder], parts.Found]], ...] 
     ("in/epochs", parts.replay_schedule),
     ("in/rms_x0", parts.replay_schedule),
 )
-"""The first key a file holds decides; targets are told apart from losses by their results."""
+"""The first key a file holds decides; targets differ from losses by their results."""
 
 
 def replay_folder(folder: Path, registry: Registry, dtype: torch.dtype, device: str = "cpu") -> tuple[Check, ...]:

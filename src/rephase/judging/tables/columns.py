@@ -1,4 +1,4 @@
-"""What the columns of a table are: their usual names, names that were told, columns a seed and columns a statistic."""
+"""What the columns of a table are: their usual names, names that were given, columns a seed and columns a statistic."""
 
 from __future__ import annotations
 
@@ -95,22 +95,22 @@ class Columns:
         return cells[index] if index is not None and index < len(cells) else ""
 
 
-def columns_of(heading: Sequence[str], told: Mapping[str, str] | None = None) -> Columns:
+def columns_of(heading: Sequence[str], named: Mapping[str, str] | None = None) -> Columns:
     """Recognise the columns of a heading.
 
     Args:
         heading: Its cells.
-        told: Names that were told, by what they are; one that is not in the heading recognises nothing.
+        named: Names given for columns, by what they are; one that is not in the heading recognises nothing.
     """
     words = [word_of(cell) for cell in heading]
     at: dict[str, int] = {}
-    for kind, name in (told or {}).items():
+    for kind, name in (named or {}).items():
         if name in heading:
             at[kind] = list(heading).index(name)
         elif word_of(name) in words:
             at[kind] = words.index(word_of(name))
     for kind, names in USUAL.items():
-        if kind in at or kind in (told or {}):
+        if kind in at or kind in (named or {}):
             continue
         found = [_best(name, words, heading) for name in names if name in words]
         free = [index for index in found if index not in at.values()]

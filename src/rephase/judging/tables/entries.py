@@ -1,6 +1,6 @@
 """What a table says, entry by entry: the outcome of a run, or a statement about a cell. One reader for every use.
 
-A table is in one of a few shapes, and which one is told by its columns:
+A table is in one of a few shapes, and which one is decided by its columns:
 
 - a row a run: task, seed and value, with the method or without;
 - a row a run and metric: task, seed, metric and value;
@@ -119,14 +119,14 @@ class _Gathering:
         return Entries(shape=shape, columns=self.columns, entries=tuple(self.entries), remarks=remarks)
 
 
-def entries_of(table: Table, told: Mapping[str, str] | None = None) -> Entries:
+def entries_of(table: Table, named: Mapping[str, str] | None = None) -> Entries:
     """Read a table.
 
     Args:
         table: The table.
-        told: Names of columns that were told, by what they are: ``method``, ``task``, ``seed``, ``value``.
+        named: Names of columns, by what they are: ``method``, ``task``, ``seed``, ``value``.
     """
-    columns = columns_of(table.heading, told)
+    columns = columns_of(table.heading, named)
     found = _Gathering(table=table, columns=columns)
     rows = []
     for row in table.rows:

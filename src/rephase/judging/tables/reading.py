@@ -1,4 +1,4 @@
-"""Files as tables: which kind of table a file holds is told by its name, or else by its text."""
+"""Files as tables: which kind of table a file holds follows from its name, or else from its text."""
 
 from __future__ import annotations
 
