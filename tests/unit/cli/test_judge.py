@@ -16,7 +16,7 @@ def tables(tmp_path):
 def test_a_faithful_rerun_passes_by_the_columns_it_was_told(tables, command):
     code, text, _ = command("judge", *tables, *COLUMNS)
     assert code == 0
-    assert text.rstrip().rpartition("\n\n")[2].startswith("PASS: ")
+    assert text.rstrip().rpartition("\n\n")[2].startswith("PASS:")
 
 
 def test_a_column_that_is_not_there_is_named(tables, command):

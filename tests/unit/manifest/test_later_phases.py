@@ -158,7 +158,7 @@ def test_changes_of_corrected_phase_4s_world_model_are_made_one_at_a_time() -> N
     assert of("neither") == model(settings=bare)
     assert of("velocity-unit") == model(settings=bare | {"velocity_unit": "displacement"})
     assert of("angles") == model(settings=bare | {"angles": True})
-    assert of("euler") == model(integrator={"part": "euler"})
+    assert of("euler") == model(integrator={"part": "euler", "settings": {}})
     assert latents.manifest.algorithm == corrected.manifest.algorithm
 
 
