@@ -296,6 +296,8 @@ def _check_nox(words: list[str], place: str) -> None:
     assert re.fullmatch(r"(-s \S+)?|-l", own), f"{place}: nox {own}"
     if after and "reproduce" in own:
         parser_of(COMMANDS[0]).parse_args(["phase3", *after])
+    elif after and own == "-s rehearse":
+        assert set(after) <= {"phase3", "phase4", "phase5", "--whole"}, place
     elif after:
         assert own == "-s tests", f"{place}: {own} takes nothing more"
         told = _without_marker(after, place)
