@@ -1,6 +1,6 @@
 """Nothing that computes a run calls a function of torch whose bits on a CPU depend on who made the CPU.
 
-MKL's vector functions behind these start from the CPU's approximate reciprocals, which AMD and Intel compute otherwise;
+With the same settings MKL's vector functions behind these gave other bits on one CPU than on another;
 ``rephase.engine.statistics.root`` and ``rsqrt`` stand in for the square root. Which functions they are was found by
 computing each for 250,000 numbers on an AMD EPYC and on an Intel Haswell emulated instruction by instruction.
 """

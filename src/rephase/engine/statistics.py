@@ -11,8 +11,8 @@ __all__ = ["RunningStatistics", "root"]
 def root(x: Tensor) -> Tensor:
     """Square roots of what is not negative, within two roundings, the same bits on every CPU; no gradient at 0.
 
-    torch's own square root on a CPU is that of MKL's vector functions, which start from the CPU's approximation
-    (``rsqrtps``): AMD's and Intel's differ, whatever MKL is set to. ``rsqrt`` divides by an exact root instead.
+    torch's own square root on a CPU is that of MKL's vector functions, whose bits depend on the CPU whatever MKL is set
+    to: an AMD EPYC and an emulated Haswell differed. ``rsqrt`` divides by an exact root instead.
     """
     return x * x.clamp(min=torch.finfo(x.dtype).tiny).rsqrt()
 

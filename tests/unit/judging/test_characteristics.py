@@ -1,4 +1,4 @@
-""""""
+"""Operating characteristics: the shipped rules simulated, and what their page says."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-""""""
+"""Outcome tables of a log: found, read and refused as they are written."""
 
 import pytest
 from hypothesis import given, settings
