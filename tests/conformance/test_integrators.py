@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from attrs import evolve
+from fakes.refusals import refusal
 from rephase_euler.euler import Euler
 from rephase_euler.offers import EulerConfig
 from rephase_rk.methods import HEUN, RK4
@@ -19,13 +20,6 @@ INTEGRATOR, POLICY, MODEL, OFFER = (
     WorldModelConformance(),
     OfferConformance(),
 )
-
-
-def refusal(test, *arguments):
-    """First line of what a kit test says about a broken part."""
-    with pytest.raises((AssertionError, pytest.fail.Exception)) as caught:
-        test(*arguments)
-    return str(caught.value).splitlines()[0]
 
 
 class LooksLate(RungeKutta):

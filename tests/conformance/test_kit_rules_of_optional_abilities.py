@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from attrs import evolve
+from fakes.refusals import refusal
 from rephase_flow.matched import MatchedFlowPolicy
 from rephase_flow.offers import MatchedFlowPolicyConfig
 from rephase_flow.offers import rephase_offers as flow_offers
@@ -18,13 +19,6 @@ from rephase.testing import PolicyConformance, WorldModelConformance
 from rephase.testing.modules import SPACES
 
 POLICY, MODEL = PolicyConformance(), WorldModelConformance()
-
-
-def refusal(test, *arguments):
-    """First line of what a kit test says about a broken part."""
-    with pytest.raises((AssertionError, pytest.fail.Exception)) as caught:
-        test(*arguments)
-    return str(caught.value).splitlines()[0]
 
 
 def policy(cls=MatchedFlowPolicy):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from fakes.refusals import refusal
 from rephase_mlp.offers import GaussianPolicyConfig
 from rephase_mlp.policy import GaussianPolicy
 
@@ -17,13 +18,6 @@ INTEGRATOR, POLICY, MODEL, OFFER = (
     WorldModelConformance(),
     OfferConformance(),
 )
-
-
-def refusal(test, *arguments):
-    """First line of what a kit test says about a broken part."""
-    with pytest.raises((AssertionError, pytest.fail.Exception)) as caught:
-        test(*arguments)
-    return str(caught.value).splitlines()[0]
 
 
 def policy(cls=GaussianPolicy):

@@ -6,6 +6,7 @@ import importlib.metadata
 
 import pytest
 from attrs import evolve
+from fakes.refusals import refusal
 from rephase_euler.offers import EulerConfig
 from rephase_mlp.offers import rephase_offers
 
@@ -22,13 +23,6 @@ INTEGRATOR, POLICY, MODEL, OFFER = (
 
 
 WORLD_MODEL_OFFER, POLICY_OFFER, _ = rephase_offers()
-
-
-def refusal(test, *arguments):
-    """First line of what a kit test says about a broken part."""
-    with pytest.raises((AssertionError, pytest.fail.Exception)) as caught:
-        test(*arguments)
-    return str(caught.value).splitlines()[0]
 
 
 INTEGRATOR_OFFER = Offer(

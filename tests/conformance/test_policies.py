@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from attrs import evolve
+from fakes.refusals import refusal
 from rephase_mlp.offers import GaussianPolicyConfig, rephase_offers
 from rephase_mlp.policy import GaussianPolicy
 
@@ -21,13 +22,6 @@ INTEGRATOR, POLICY, MODEL, OFFER = (
 
 
 WORLD_MODEL_OFFER, POLICY_OFFER, _ = rephase_offers()
-
-
-def refusal(test, *arguments):
-    """First line of what a kit test says about a broken part."""
-    with pytest.raises((AssertionError, pytest.fail.Exception)) as caught:
-        test(*arguments)
-    return str(caught.value).splitlines()[0]
 
 
 def policy(cls=GaussianPolicy):
