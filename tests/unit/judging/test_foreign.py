@@ -3,9 +3,9 @@
 import contextlib
 import json
 import math
-import random
 
 import pytest
+from fakes.cells import METHODS, SEEDS, TASKS, table, values, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,30 +14,6 @@ from rephase.judging import Decision, judge_sides, judge_tables, read_side
 from rephase.judging.foreign import rules_for
 from rephase.judging.samples import sample
 from rephase.judging.sides import side_of
-
-METHODS, TASKS, SEEDS = ("sac", "ppo"), ("hop", "walk", "run", "swim"), (1, 2, 3, 4, 5)
-
-
-def values(seed=0, spread=0.05):
-    draw = random.Random(seed)
-    return {
-        (method, task, run): round(
-            (300 + 200 * TASKS.index(task) - 50 * METHODS.index(method)) * draw.gauss(1, spread), 3
-        )
-        for method in METHODS
-        for task in TASKS
-        for run in SEEDS
-    }
-
-
-def write(path, rows, columns="algo,env,seed,episode_reward"):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join([columns, *(",".join(map(str, row)) for row in rows)]) + "\n")
-    return path
-
-
-def table(path, cells):
-    return write(path, [(*run, value) for run, value in cells.items()])
 
 
 @pytest.fixture
