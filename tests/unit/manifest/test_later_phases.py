@@ -102,8 +102,8 @@ def test_the_variations_of_phase_5_change_the_integration_and_nothing_else(scale
     assert standard["policy"]["settings"]["substeps"] == 2
 
 
-MODEL_OF_OBSERVATIONS = {"velocity_unit": "displacement", "angles": True}
-"""What the corrected phases' world models have besides: no defects of the log, but needs of standardised latents."""
+MODEL_OF_OBSERVATIONS = {"velocity_unit": "displacement"}
+"""What the corrected phases' world models have besides: no defect of the log, but a need of standardised latents."""
 
 
 def test_corrected_phase_4_differs_from_phase_4_by_the_known_defects_and_what_its_latents_need_alone() -> None:
@@ -147,7 +147,7 @@ def test_changes_of_corrected_phase_4s_world_model_are_made_one_at_a_time() -> N
     latents, corrected = phase("phase4-latents"), phase("phase4-corrected")
     whole = plain(corrected.configs["fullflow"])
     settings = whole["world_model"]["settings"]
-    bare = {name: value for name, value in settings.items() if name not in ("velocity_unit", "angles")}
+    bare = {name: value for name, value in settings.items() if name not in MODEL_OF_OBSERVATIONS}
 
     def of(config: str) -> dict[str, Any]:
         return plain(latents.configs[config]) | {"name": whole["name"], "title": whole["title"]}
@@ -155,10 +155,11 @@ def test_changes_of_corrected_phase_4s_world_model_are_made_one_at_a_time() -> N
     def model(**changes: Any) -> dict[str, Any]:
         return whole | {"world_model": whole["world_model"] | changes}
 
+    both = bare | {"velocity_unit": "displacement", "angles": True}
+    assert of("velocity-unit") == whole
     assert of("neither") == model(settings=bare)
-    assert of("velocity-unit") == model(settings=bare | {"velocity_unit": "displacement"})
     assert of("angles") == model(settings=bare | {"angles": True})
-    assert of("euler") == model(integrator={"part": "euler", "settings": {}})
+    assert of("euler") == model(settings=both, integrator={"part": "euler", "settings": {}})
     assert latents.manifest.algorithm == corrected.manifest.algorithm
 
 
