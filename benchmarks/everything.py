@@ -1,6 +1,6 @@
 """Measure everything that benchmarks/results holds of this machine's speed, and write the speed page's tables from it.
 
-    python -m benchmarks.everything            # an hour on two cores, which should have nothing else to do
+    python -m benchmarks.everything            # a quarter of an hour on two cores, which should have nothing else to do
     python -m benchmarks.everything --only embedded
     python -m benchmarks.everything --pages    # the tables alone, from the results as they are
 
@@ -52,6 +52,7 @@ MEASURED: tuple[tuple[str, str, list[str]], ...] = (
         )
         for config in ("baseline", "flowpolicy")
     ),
+    ("portable.json", "native", ["benchmarks.portable"]),
     ("environments.json", "native", ["benchmarks.environments", "--json"]),
     ("growth.json", "native", ["benchmarks.growth", "--records", "1000", "2000", "--json"]),
 )
@@ -90,7 +91,7 @@ def written(page: str) -> str:
 
 
 def tables() -> str:
-    """Every measured program, and what portable arithmetic costs where both were measured on one CPU."""
+    """Every measured program."""
     found = {name: json.loads((RESULTS / name).read_text()) for name, *_ in MEASURED if (RESULTS / name).exists()}
     own = {name: one for name, one in found.items() if "programs" in one}
     lines = [
@@ -98,9 +99,8 @@ def tables() -> str:
         "| GFLOP | Share of peak | Peak MB | Plain / this |",
         "|---|---|---|---|---|---|---|---|---|---|",
         *(row for one in own.values() for row in _rows(one)),
-        "",
     ]
-    return "\n".join(lines) + _costs(own)
+    return "\n".join(lines) + "\n"
 
 
 def _rows(one: Mapping[str, Any]) -> Iterator[str]:
@@ -114,20 +114,6 @@ def _rows(one: Mapping[str, Any]) -> Iterator[str]:
             f"{parts['critics']['ms']:.1f} | {program['gflop']:.2f} | {program['share_of_peak']:.0%} | "
             f"{program['peak_memory_bytes'] / 1e6:.0f} | {plain / program['ms']:.2f} |"
         )
-
-
-def _costs(found: Mapping[str, Mapping[str, Any]]) -> str:
-    """Processor time of portable over native arithmetic, one sentence for each problem."""
-    told = ""
-    for name, one in found.items():
-        other = found.get(name.replace("-portable.json", ".json"))
-        if name.endswith("-portable.json") and other is not None and other["cpu"] == one["cpu"]:
-            times = [side["programs"]["stacked"]["processor_ms"] for side in (one, other)]
-            told += (
-                f"Portable arithmetic takes {times[0] / times[1]:.2f} of native's processor time for {one['runs']} "
-                f"stacked runs of {one['config']} at the {one['size']} size on {one['cpu']}.\n"
-            )
-    return f"\n{told}" if told else ""
 
 
 if __name__ == "__main__":
