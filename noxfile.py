@@ -474,9 +474,9 @@ def _torch_index() -> list[str]:
 
     The general index gives Linux the CUDA builds, gigabytes that a CPU has no use for.
     """
-    told = os.environ.get("REPHASE_TORCH_INDEX")
-    if told is not None:
-        return ["--extra-index-url", told] if told else []
+    index = os.environ.get("REPHASE_TORCH_INDEX")
+    if index is not None:
+        return ["--extra-index-url", index] if index else []
     if platform.system() != "Linux" or shutil.which("nvidia-smi") or not _is_reachable(CPU_INDEX):
         return []
     return ["--extra-index-url", CPU_INDEX]

@@ -106,11 +106,11 @@ def _side(arguments: argparse.Namespace, name: str, elsewhere: Path | None = Non
 def _differences(settings: Sequence[Setting], origins: Sequence[Origin], equal: tuple[int, int] | None) -> str:
     """Everything in which the sides differ that is not a return."""
     lines = [f"  {one.name}: {_brief(one.first)} against {_brief(one.second)}" for one in settings]
-    told = ["settings that differ:", *lines] if lines else ["no setting differs"]
+    parts = ["settings that differ:", *lines] if lines else ["no setting differs"]
     lines = [f"  {one.name}: {one.recorded} against {one.reproduced}" for one in origins]
-    told += ["machine and software that differ:", *lines] if lines else []
-    told += [] if equal is None else [f"{equal[0]} of {equal[1]} runs of the same seeds are equal to the bit"]
-    return "\n".join(told)
+    parts += ["machine and software that differ:", *lines] if lines else []
+    parts += [] if equal is None else [f"{equal[0]} of {equal[1]} runs of the same seeds are equal to the bit"]
+    return "\n".join(parts)
 
 
 def _brief(value: str) -> str:

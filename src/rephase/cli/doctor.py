@@ -48,8 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
     rows = [[str(finding.standing), finding.name, finding.found] for finding in findings]
     lines = table(["State", "What", "Found"], rows).splitlines()
     remedies = ["", *(f"; {finding.remedy}" if finding.remedy else "" for finding in findings)]
-    told = [line + remedy for line, remedy in zip(lines, remedies, strict=True)]
-    emit(arguments, data, "\n".join([*told, verdict]))
+    shown = [line + remedy for line, remedy in zip(lines, remedies, strict=True)]
+    emit(arguments, data, "\n".join([*shown, verdict]))
     return 0 if able else 3
 
 

@@ -76,8 +76,8 @@ def _verify(arguments: argparse.Namespace) -> int:
     verify_image(image, digest)
     code = self_test(image, tell) if arguments.test else None
     data: dict[str, Any] = {"image": str(image), "digest": digest, "test": None if code is None else code == 0}
-    told = {None: "", 0: ", its own test passes"}.get(code, ", its own test FAILS")
-    emit(arguments, data, f"{image}: is {digest}{told}")
+    tested = {None: "", 0: ", its own test passes"}.get(code, ", its own test FAILS")
+    emit(arguments, data, f"{image}: is {digest}{tested}")
     return 0 if not code else 1
 
 

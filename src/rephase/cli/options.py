@@ -114,8 +114,8 @@ def project_of(arguments: argparse.Namespace) -> Path:
     try:
         return find_project(Path.cwd())
     except UsageError:
-        if told := _image_project():
-            return told
+        if folder := _image_project():
+            return folder
         if shipped_phases():
             return Path()
         raise
@@ -136,8 +136,8 @@ def runs_of(arguments: argparse.Namespace) -> Path:
     """The folder runs are kept in."""
     if arguments.runs:
         return Path(arguments.runs)
-    if told := os.environ.get("REPHASE_RUNS"):
-        return Path(told)
+    if folder := os.environ.get("REPHASE_RUNS"):
+        return Path(folder)
     project = project_of(arguments)
     # An image cannot be written to, so runs are kept where the user stands.
     return Path("runs") if project == _image_project() else project / "runs"
@@ -152,8 +152,8 @@ def store_of(arguments: argparse.Namespace, phase: Phase) -> Store:
 
 def _image_project() -> Path | None:
     """The project that came with the image this runs in."""
-    told = os.environ.get("REPHASE_PROJECT")
-    return Path(told) if told else None
+    folder = os.environ.get("REPHASE_PROJECT")
+    return Path(folder) if folder else None
 
 
 def computes_as_asked(arguments: argparse.Namespace, phase: Phase, device: str) -> bool:

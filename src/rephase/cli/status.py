@@ -68,16 +68,16 @@ def _by_engines(store: Store) -> dict[tuple[str, str, int], dict[str, Any]]:
     if not read_submissions(store):
         return {}
     try:
-        told = job_states(store, engine_of, extended=True)
+        states = job_states(store, engine_of, extended=True)
     except CannotRunHere as error:
         tell(f"the queue was not asked: {error}")
         return {}
     found: dict[Run, dict[str, Any]] = {
         run: {"unknown": f"job {state.job} is unknown: {state.reason}"}
-        for run, state in told.items()
+        for run, state in states.items()
         if state.stage is Stage.UNKNOWN
     }
-    for run, one in corrections(store, told).items():
+    for run, one in corrections(store, states).items():
         found[run] = {"state": str(one.state), "job": one.job, "reason": one.reason}
     return {(run.config, run.task, run.seed): said for run, said in found.items()}
 

@@ -101,9 +101,9 @@ def _order(
     from rephase.reproduction.jobs import Order
 
     def said(word: str, otherwise: Any) -> Any:
-        told = getattr(arguments, word)
-        told = getattr(site, word) if told is None else told
-        return otherwise if told is None else told
+        value = getattr(arguments, word)
+        value = getattr(site, word) if value is None else value
+        return otherwise if value is None else value
 
     if arguments.limit is not None and arguments.limit < 1:
         raise UsageError(f"{arguments.limit} is no number of runs", where="--limit", remedy="give 1 or more")

@@ -25,10 +25,10 @@ def episode_noise(runs: Sequence[Sequence[float]]) -> float:
         Root of the mean over runs of s_w^2 / E, with a run's variance s_w^2 over its E episodes, in points; NaN where
         no run says anything.
     """
-    told = [sample(run) for run in runs if len(run) > 1 and all(map(is_measurable, run))]
-    if not told:
+    samples = [sample(run) for run in runs if len(run) > 1 and all(map(is_measurable, run))]
+    if not samples:
         return math.nan
-    return math.sqrt(math.fsum(one.sd**2 / one.count for one in told) / len(told))
+    return math.sqrt(math.fsum(one.sd**2 / one.count for one in samples) / len(samples))
 
 
 def noise_by_cell(*sides: Sequence[Outcome]) -> Mapping[tuple[str, str], float]:

@@ -114,8 +114,9 @@ def _replay(verdict: PhaseVerdict) -> str:
     replay = verdict.replay
     if replay is None:
         lines = [f"made differently: {origin}" for origin in verdict.origins]
-        told = ["replay: there are no digests on one of the sides, so values alone are judged"] if verdict.cells else []
-        return "\n".join(map(_wrapped, [*told, *lines]))
+        if verdict.cells:
+            lines.insert(0, "replay: there are no digests on one of the sides, so values alone are judged")
+        return "\n".join(map(_wrapped, lines))
     if replay.is_exact:
         return _wrapped(f"replay: all {replay.compared} digests and all returns are equal")
     lines = [f"replay: not bit-identical ({replay.compared} digests compared)"]

@@ -49,8 +49,8 @@ def leading_elsewhere(file: Path, manifest: Manifest) -> list[Problem]:
 
 def named_inputs() -> tuple[Path, ...]:
     """The folders the user allows with ``$REPHASE_INPUTS``, separated as in ``$PATH``; absolute."""
-    told = os.environ.get(INPUTS_VARIABLE, "")
-    return tuple(Path(folder).absolute() for folder in told.split(os.pathsep) if folder)
+    value = os.environ.get(INPUTS_VARIABLE, "")
+    return tuple(Path(folder).absolute() for folder in value.split(os.pathsep) if folder)
 
 
 def _named(file: Path, manifest: Manifest) -> Iterator[tuple[str, str, Path]]:

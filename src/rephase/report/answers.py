@@ -66,5 +66,5 @@ def _ordered(task: str, one: str, other: str, seeds: dict[tuple[str, str], dict[
 
 def _means(phase: Phase, seeds: dict[tuple[str, str], dict[int, float]]) -> str:
     (config,) = phase.configs
-    told = [(task, seeds[config, task].values()) for task in phase.manifest.tasks if (config, task) in seeds]
-    return ", ".join(f"{sum(values) / len(values):.0f} on {task}" for task, values in told)
+    cells = [(task, seeds[config, task].values()) for task in phase.manifest.tasks if (config, task) in seeds]
+    return ", ".join(f"{sum(values) / len(values):.0f} on {task}" for task, values in cells)

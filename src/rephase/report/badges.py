@@ -190,7 +190,7 @@ def _reusable(project: Path) -> list[Condition]:
         _condition(_REUSABLE, "tested", f"{tests} test files" if tests else "", "there are no tests", "write them"),
         _condition(
             _REUSABLE,
-            "changes are told",
+            "changes are listed",
             _file(project, "CHANGELOG.md"),
             "there is no CHANGELOG.md",
             "keep one",

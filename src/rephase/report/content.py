@@ -251,7 +251,7 @@ def _run_json(record: Record) -> dict[str, Any]:
 
 
 def _facts(records: Sequence[Record]) -> tuple[Fact, ...]:
-    told: dict[str, Counter[str]] = {}
+    counts: dict[str, Counter[str]] = {}
     for record in records:
         said = {
             "manifest": record.manifest_digest,
@@ -261,9 +261,9 @@ def _facts(records: Sequence[Record]) -> tuple[Fact, ...]:
             **_flat(record.provenance),
         }
         for name, value in said.items():
-            told.setdefault(name, Counter())[value] += 1
-    order = sorted(told, key=lambda name: (not name.startswith(("manifest", "config", "input")), name))
-    return tuple(Fact(name=name, values=tuple(told[name].most_common())) for name in order)
+            counts.setdefault(name, Counter())[value] += 1
+    order = sorted(counts, key=lambda name: (not name.startswith(("manifest", "config", "input")), name))
+    return tuple(Fact(name=name, values=tuple(counts[name].most_common())) for name in order)
 
 
 def _flat(tree: Mapping[str, Any], path: str = "") -> dict[str, str]:

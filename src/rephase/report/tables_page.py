@@ -21,20 +21,23 @@ def tables_page(verdict: TablesVerdict) -> str:
     Args:
         verdict: What to say.
     """
-    told = verdict.verdict
+    inner = verdict.verdict
     sections = [
         ("Recorded against rerun", _cells(verdict)),
-        ("Methods over all tasks", _list(f"{one.config}: {one.decision}: {one.reason}" for one in told.aggregates)),
+        (
+            "Methods over all tasks",
+            _list(f"{one.config}: {one.decision}: {one.reason}" for one in inner.aggregates),
+        ),
         (
             "Recorded order of methods, judged apart",
             _list(
                 f"{one.claim.better} over {one.claim.worse} on {one.claim.task}: {one.status}: {one.reason}"
-                for one in told.claims
+                for one in inner.claims
             ),
         ),
         ("Findings in the tables", _list(map(str, verdict.remarks))),
-        ("Breaches", _list(map(str, told.breaches))),
-        ("Notes", _list(told.notes)),
+        ("Breaches", _list(map(str, inner.breaches))),
+        ("Notes", _list(inner.notes)),
     ]
     bodies = "".join(f"<section><h2>{title}</h2>{body}</section>\n" for title, body in sections if body)
     data = json.dumps(verdict.to_json(), sort_keys=True, allow_nan=False).replace("<", "\\u003c")
@@ -47,11 +50,11 @@ def tables_page(verdict: TablesVerdict) -> str:
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="Content-Security-Policy" content="{_POLICY}">
 <link rel="icon" href="data:,">
-<title>{_text(verdict.decision)}: {_text(told.phase)}</title>
+<title>{_text(verdict.decision)}: {_text(inner.phase)}</title>
 <style>{STYLE}</style>
 </head>
 <body>
-<h1>{_text(told.phase)}</h1>
+<h1>{_text(inner.phase)}</h1>
 <div class="verdict {word}"><strong class="{word}">{_text(verdict.decision)}</strong> {_text(verdict.reason)}</div>
 {bodies}<script type="application/json" id="data">{data}</script>
 </body>

@@ -1,7 +1,7 @@
 """What a GPU does for this project, found out with one command: checks, times, memory, and how long a phase would take.
 
 Updates are those of a phase's own cohorts, in a world model of the phase's size whose numbers are drawn at random. Each
-is timed as written, recorded as a graph and compiled; what fails is told and stops nothing else.
+is timed as written, recorded as a graph and compiled; what fails is reported and stops nothing else.
 """
 
 from __future__ import annotations
@@ -154,8 +154,8 @@ def _measured(
         found = _in_a_child(phase, cell, device, repetitions)
     else:
         found = _time_or_reason(phase, cell, device, repetitions)
-    told = f"{found['ms']:.2f} ms" if "ms" in found else found["problem"]
-    report(f"{config}, {runs} runs, {precision}, {way}: {told}")
+    outcome = f"{found['ms']:.2f} ms" if "ms" in found else found["problem"]
+    report(f"{config}, {runs} runs, {precision}, {way}: {outcome}")
     return cell | found
 
 

@@ -107,7 +107,7 @@ def run_side_by_side(
     messages: Queue[Any] = context.Queue()
     working: dict[str, SpawnProcess] = {}
     ends: list[_End] = []
-    told: set[str] = set()
+    signalled: set[str] = set()
     with Stopping() as stopping, _none_left_behind(working):
         while working or (waiting and not stopping.is_requested and not any(end.error for end in ends)):
             while waiting and len(working) < processes and not stopping.is_requested:
@@ -116,7 +116,7 @@ def run_side_by_side(
                 with environment_of_workers(store.phase.arithmetic, prepared.device):
                     process.start()
                 working[_name(order.runs)] = process
-            _forward(stopping, working, told)
+            _forward(stopping, working, signalled)
             message = _next(messages)
             if isinstance(message, _End):
                 working.pop(message.group).join()
@@ -178,12 +178,12 @@ def _die_with(parent: int) -> None:
         os._exit(1)
 
 
-def _forward(stopping: Stopping, working: dict[str, SpawnProcess], told: set[str]) -> None:
+def _forward(stopping: Stopping, working: dict[str, SpawnProcess], signalled: set[str]) -> None:
     """Pass requests on, each stop once: a second one would not let a process save."""
     save = stopping.take_save_request()
     for group, process in working.items():
-        if stopping.is_requested and group not in told and process.pid:
-            told.add(group)
+        if stopping.is_requested and group not in signalled and process.pid:
+            signalled.add(group)
             os.kill(process.pid, signal.SIGTERM)
         elif save and process.pid:
             os.kill(process.pid, signal.SIGUSR1)

@@ -76,8 +76,8 @@ class Sites:
 
 def sites_file() -> Path:
     """Where profiles are: ``$REPHASE_SITES``, or ``rephase/sites.toml`` in the user's configuration."""
-    if told := os.environ.get(_VARIABLE):
-        return Path(told)
+    if path := os.environ.get(_VARIABLE):
+        return Path(path)
     home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
     return Path(home) / "rephase" / "sites.toml"
 

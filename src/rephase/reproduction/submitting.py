@@ -55,9 +55,9 @@ def submit(store: Store, order: Order, runner: Runner, engines: Engines) -> Subm
     """
     _same_image(store, order)
     with one_submitter(store):
-        told = job_states(store, engines, order.extended)
-        released = _release_the_forgotten(store, engines, told)
-        ready = plan(store, order, told)
+        states = job_states(store, engines, order.extended)
+        released = _release_the_forgotten(store, engines, states)
+        ready = plan(store, order, states)
         if not ready.arrays:
             return SubmitResult(plan=ready, submission=None, released=released)
         texts = ready.texts(runner)
@@ -86,9 +86,9 @@ def _same_image(store: Store, order: Order) -> None:
         )
 
 
-def _release_the_forgotten(store: Store, engines: Engines, told: Mapping[Run, JobState]) -> tuple[str, ...]:
+def _release_the_forgotten(store: Store, engines: Engines, states: Mapping[Run, JobState]) -> tuple[str, ...]:
     """Jobs of a submission that was stopped between being written down and being released would wait for ever."""
-    waiting = {state.job for state in told.values() if state.stage is Stage.WAITING}
+    waiting = {state.job for state in states.values() if state.stage is Stage.WAITING}
     released: list[str] = []
     for submission in read_submissions(store):
         if submission.released or not waiting & set(submission.jobs.values()):

@@ -79,8 +79,8 @@ class SkyPilot:
                     name = task_name(job, task)
                     file = Path(folder) / f"{name}.yaml"
                     file.write_text(task_text(job, task, self._options), encoding="utf-8")
-                    told = self._run(["sky", "jobs", "launch", "--yes", "--detach-run", "--name", name, str(file)])
-                    tasks[task.index] = launched_job(told) or self._latest_of(name)
+                    output = self._run(["sky", "jobs", "launch", "--yes", "--detach-run", "--name", name, str(file)])
+                    tasks[task.index] = launched_job(output) or self._latest_of(name)
         except BaseException:
             if tasks:
                 self.cancel(tuple(tasks.values()))
@@ -100,9 +100,9 @@ class SkyPilot:
         """Ask what became of managed jobs; UNKNOWN for those SkyPilot does not list."""
         if not jobs:
             return {}
-        told = parse_queue(self._run(["sky", "jobs", "queue", "--all", "--output", "json"]))
+        states = parse_queue(self._run(["sky", "jobs", "queue", "--all", "--output", "json"]))
         silent = "sky jobs queue does not list it"
-        return {job: told.get(job) or JobState(job, "UNKNOWN", Stage.UNKNOWN, silent) for job in jobs}
+        return {job: states.get(job) or JobState(job, "UNKNOWN", Stage.UNKNOWN, silent) for job in jobs}
 
     def _latest_of(self, name: str) -> str:
         rows = _rows(self._run(["sky", "jobs", "queue", "--all", "--output", "json"]))
@@ -139,17 +139,17 @@ class SkyPilot:
         return _STYLE.sub("", done.stdout)
 
 
-def launched_job(told: str) -> str:
+def launched_job(text: str) -> str:
     """Read what ``sky jobs launch`` says; empty where it names no job."""
-    found = set(re.findall(r"Managed Job ID:\s*([0-9]+)", told))
+    found = set(re.findall(r"Managed Job ID:\s*([0-9]+)", text))
     return found.pop() if len(found) == 1 else ""
 
 
-def parse_queue(told: str) -> dict[str, JobState]:
+def parse_queue(text: str) -> dict[str, JobState]:
     """Read ``sky jobs queue --output json``.
 
     Args:
-        told: What it printed.
+        text: What it printed.
 
     Returns:
         State by job.
@@ -158,7 +158,7 @@ def parse_queue(told: str) -> dict[str, JobState]:
         CannotRunHere: It is no JSON.
     """
     states: dict[str, JobState] = {}
-    for row in _rows(told):
+    for row in _rows(text):
         if row.get("job_id") is None:
             continue
         job, word = str(row["job_id"]), str(row.get("status") or "UNKNOWN")
@@ -176,13 +176,13 @@ def parse_queue(told: str) -> dict[str, JobState]:
     return states
 
 
-def _rows(told: str) -> list[dict[str, Any]]:
-    start = told.find("[" if "[" in told else "{")
+def _rows(text: str) -> list[dict[str, Any]]:
+    start = text.find("[" if "[" in text else "{")
     try:
-        rows = json.loads(told[max(start, 0) :])
+        rows = json.loads(text[max(start, 0) :])
     except ValueError as error:
         raise CannotRunHere(
-            f"sky jobs queue printed no JSON: {told.strip()[:200]!r}",
+            f"sky jobs queue printed no JSON: {text.strip()[:200]!r}",
             where="SkyPilot",
             remedy="use SkyPilot 0.11 or later",
         ) from error

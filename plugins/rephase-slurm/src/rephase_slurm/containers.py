@@ -68,9 +68,9 @@ def container_environment(container: Container, environ: Mapping[str, str]) -> d
     Returns:
         The host's environment with what the container is told added; everything else is cleaned away inside.
     """
-    told = {**FIXED, IMAGE_VARIABLE: container.digest, **container.environment}
-    told |= {name: environ[name] for name in PASSED if name in environ}
-    return dict(environ) | {f"APPTAINERENV_{name}": value for name, value in told.items()}
+    variables = {**FIXED, IMAGE_VARIABLE: container.digest, **container.environment}
+    variables |= {name: environ[name] for name in PASSED if name in environ}
+    return dict(environ) | {f"APPTAINERENV_{name}": value for name, value in variables.items()}
 
 
 def _text(bind: Bind) -> str:

@@ -125,14 +125,14 @@ class Slurm:
         """
         found: dict[str, JobState] = {}
         for cluster, wanted in _by_cluster(jobs).items():
-            told = self._states(wanted, cluster)
+            answered = self._states(wanted, cluster)
             for one in wanted:
                 name = _joined(one, cluster)
-                state = told.get(one)
+                state = answered.get(one)
                 found[name] = (
                     JobState(name, state.state, state.stage, state.reason, state.out_of_memory)
                     if state
-                    else JobState(name, "UNKNOWN", Stage.UNKNOWN, told[""].reason)
+                    else JobState(name, "UNKNOWN", Stage.UNKNOWN, answered[""].reason)
                 )
         return found
 

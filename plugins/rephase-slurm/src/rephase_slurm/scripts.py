@@ -159,12 +159,12 @@ def _gpus(request: JobRequest, options: SlurmOptions) -> list[str]:
 
 
 def _container_lines(container: Container, image_check: str) -> list[str]:
-    told = {IMAGE_VARIABLE: container.digest, **FIXED, **container.environment}
+    variables = {IMAGE_VARIABLE: container.digest, **FIXED, **container.environment}
     return [
         f"image={shlex.quote(container.image)}",
         f"digest={container.digest.removeprefix('sha256:')}",
         image_check,
-        *(f"export APPTAINERENV_{name}={shlex.quote(value)}" for name, value in told.items()),
+        *(f"export APPTAINERENV_{name}={shlex.quote(value)}" for name, value in variables.items()),
         f"for name in {' '.join(PASSED)}; do",
         '    [ -z "${!name+set}" ] || export "APPTAINERENV_$name=${!name}"',
         "done",
@@ -177,15 +177,12 @@ def _container_lines(container: Container, image_check: str) -> list[str]:
 
 def _launch(container: Container, arguments: Sequence[str], *, for_runs: bool) -> str:
     words = run_command(container, arguments)
-    start, rest = words[:2], words[2:]
-    at = len(rest) - len(arguments) - 1  # the image stands right before the arguments
-    options, told = rest[:at], rest[at + 1 :]
-    if rest[at] != container.image:  # our own bug, never input
+    at = len(words) - len(arguments) - 1  # the image stands right before the arguments
+    if words[at] != container.image:  # our own bug, never input
         raise RuntimeError("run_command no longer puts the image before the arguments")
-    tail = ' --index "$SLURM_ARRAY_TASK_ID" --expect-run "${runs[$SLURM_ARRAY_TASK_ID]}"' if for_runs else ""
-    return (
-        f'{shlex.join(start)} ${{gpu[@]+"${{gpu[@]}}"}} {shlex.join(options)} \\\n    "$image" {shlex.join(told)}{tail}'
-    )
+    run = ' --index "$SLURM_ARRAY_TASK_ID" --expect-run "${runs[$SLURM_ARRAY_TASK_ID]}"' if for_runs else ""
+    start, options, inner = map(shlex.join, (words[:2], words[2:at], words[at + 1 :]))
+    return f'{start} ${{gpu[@]+"${{gpu[@]}}"}} {options} \\\n    "$image" {inner}{run}'
 
 
 _SIGNALS = """\

@@ -114,12 +114,12 @@ def _log(reading: Reading, name: str, decoded: Sequence[Remark]) -> Log:
 def _phase_names(tables: Sequence[Table]) -> dict[int, str]:
     """Phase of every table by its line; a phase that is named below a heading holds for all tables under it."""
     names: dict[int, str] = {}
-    told: dict[tuple[str, ...], str] = {}
+    named: dict[tuple[str, ...], str] = {}
     for table in tables:
         name = phase_of(table)
         if table.caption and name != phase_of(evolve(table, caption="")):
-            told[table.section] = name
-        names[table.line] = told.get(table.section, name)
+            named[table.section] = name
+        names[table.line] = named.get(table.section, name)
     return names
 
 

@@ -148,13 +148,13 @@ class _Making:
     def begin(self) -> None:
         """Explore, and fit the first model."""
         self.work.mkdir(parents=True, exist_ok=True)
-        told = json.dumps(self._settings, indent=2, sort_keys=True) + "\n"
+        text = json.dumps(self._settings, indent=2, sort_keys=True) + "\n"
         kept = self.work / "settings.json"
-        if kept.exists() and kept.read_text(encoding="utf-8") != told:
+        if kept.exists() and kept.read_text(encoding="utf-8") != text:
             raise UsageError(
                 "was begun with other settings", where=str(self.work), remedy="remove it, or choose another name"
             )
-        write_atomically(kept, told)
+        write_atomically(kept, text)
         for task in self.tasks:
             path = self._episodes_of(0, task.index)
             if not path.exists():
@@ -166,10 +166,10 @@ class _Making:
 
     def play_round(self, number: int) -> list[dict[str, Any]]:
         """Extract and play fresh policies in the latest model, and fit it on."""
-        told = self.work / f"round-{number:02d}.json"
-        if not told.exists():
-            write_atomically(told, json.dumps(self._play(number), indent=2, sort_keys=True) + "\n")
-        rows: list[dict[str, Any]] = json.loads(told.read_text(encoding="utf-8"))
+        path = self.work / f"round-{number:02d}.json"
+        if not path.exists():
+            write_atomically(path, json.dumps(self._play(number), indent=2, sort_keys=True) + "\n")
+        rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
         for row in rows:
             self.say(f"round {number}, {row['task']}: real {row['returns']}, predicted {row['predicted']}")
         last = number == self.schedule.rounds
