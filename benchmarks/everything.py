@@ -1,6 +1,6 @@
 """Measure everything that benchmarks/results holds of this machine's speed, and write the speed page's tables from it.
 
-    python -m benchmarks.everything            # a quarter of an hour on two cores, which should have nothing else to do
+    python -m benchmarks.everything            # ten minutes on two cores, which should have nothing else to do
     python -m benchmarks.everything --only embedded
     python -m benchmarks.everything --pages    # the tables alone, from the results as they are
 
@@ -52,7 +52,6 @@ MEASURED: tuple[tuple[str, str, list[str]], ...] = (
         )
         for config in ("baseline", "flowpolicy")
     ),
-    ("portable.json", "native", ["benchmarks.portable"]),
     ("environments.json", "native", ["benchmarks.environments", "--json"]),
     ("growth.json", "native", ["benchmarks.growth", "--records", "1000", "2000", "--json"]),
 )

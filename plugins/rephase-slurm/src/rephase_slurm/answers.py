@@ -75,9 +75,9 @@ def parse_squeue(text: str) -> dict[str, JobState]:
     for line in text.splitlines():
         job, state, reason = (*line.strip().split("|", 2), "", "")[:3]
         for task in expand_job(job):
-            waiting = _state(task, state.upper(), "" if reason == "None" else reason)
+            queued = _state(task, state.upper(), "" if reason == "None" else reason)
             # A job that ended still shows why it once waited.
-            states[task] = _state(task, state.upper(), "") if waiting.stage is Stage.ENDED else waiting
+            states[task] = _state(task, state.upper(), "") if queued.stage is Stage.ENDED else queued
     return states
 
 
