@@ -246,13 +246,14 @@ def outcomes_text(recorded: RecordedOutcomes) -> str:
         "outcomes": [_row(outcome) for outcome in recorded.outcomes],
         "summary": [_row(row) for row in recorded.summary],
     }
-    problems = [
-        Problem(where, f"{value!r} cannot be recorded, expected a finite number", "repeat the run")
-        for where, value in _not_finite(tree, "")
-    ]
-    if problems:
-        raise ManifestError("recorded outcomes", problems)
-    return json.dumps(tree, indent=2, sort_keys=True, ensure_ascii=False, default=_plain) + "\n"
+    try:
+        return json.dumps(tree, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False, default=_plain) + "\n"
+    except ValueError as error:
+        problems = [
+            Problem(where, f"{value!r} cannot be recorded, expected a finite number", "repeat the run")
+            for where, value in _not_finite(tree, "")
+        ]
+        raise ManifestError("recorded outcomes", problems) from error
 
 
 def write_outcomes(path: Path, recorded: RecordedOutcomes) -> None:

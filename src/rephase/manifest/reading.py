@@ -30,6 +30,7 @@ T = TypeVar("T")
 _Key = str | int
 _Found = tuple[tuple[_Key, ...], str, str]
 _FLOATS = frozenset({float})
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 _BITS = 64
 _HALF = re.compile("[\ud800-\udfff]")
 _THOUSANDS = re.compile(r"\d(?:_?\d){999}")
@@ -249,6 +250,8 @@ def _hook(shape: Any) -> Callable[[Any, Any], Any]:
 
 
 def _frozen(value: Any) -> Any:
+    if type(value) in _SCALARS:
+        return value  # most of what is frozen
     if isinstance(value, Mapping):
         return types.MappingProxyType({key: _frozen(item) for key, item in value.items()})
     return tuple(_frozen(item) for item in value) if isinstance(value, list) else value

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 
 from rephase.errors import InvalidRecord
-from rephase.manifest.hashing import digest_of
+from rephase.manifest.hashing import bytes_digest, digest_of, plain
 from rephase.manifest.lock import Lock, format_lock, read_lock
 from rephase.manifest.outcomes import Evaluated
 from rephase.manifest.record import CurvePoint, Record, format_record, read_record
@@ -35,6 +36,11 @@ def record() -> Record:
         epochs=2,
         provenance={"machine": {"cpu": "a processor", "gpu": None}, "job": "12_4"},
     )
+
+
+def fitting(before: str, after: str) -> str:
+    """What is no record, with the digest that would fit it."""
+    return f'{before}\n"digest":"{bytes_digest((before + after).encode())}",{after}'
 
 
 def test_a_record_survives_its_file(tmp_path: Path) -> None:
@@ -82,9 +88,28 @@ def test_a_record_that_was_read_knows_its_digest(tmp_path: Path) -> None:
     assert evolve(read_record(path), attempt=2).digest == digest_of(evolve(record(), attempt=2))
 
 
+def _indented(text: str) -> str:
+    return json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n"  # as version 0.1 laid records out
+
+
+@pytest.mark.parametrize("laid_out", [str, _indented], ids=["a line each", "indented"])
+def test_layout_is_nothing_that_a_record_says(tmp_path: Path, laid_out: Callable[[str], str]) -> None:
+    path = tmp_path / "record.json"
+    named = evolve(record(), metrics={**record().metrics, 'a "name"}': (1e-7,)}, provenance={"command": 'x "y": [\n]'})
+    for one in (record(), named):
+        path.write_text(laid_out(format_record(one)))
+
+        assert plain(read_record(path)) == plain(one)
+        assert (read_record(path).digest, read_record(path).digests) == (one.digest, one.digests)
+
+        path.write_text(path.read_text().replace("0.2", "0.3"))
+        with pytest.raises(InvalidRecord, match="was changed after it was written"):
+            read_record(path)
+
+
 def test_a_changed_figure_is_seen(tmp_path: Path) -> None:
     path = tmp_path / "record.json"
-    path.write_text(format_record(record()).replace('"reward": 900.0', '"reward": 950.0'))
+    path.write_text(format_record(record()).replace('"reward":900.0', '"reward":950.0', 1))
 
     with pytest.raises(InvalidRecord) as caught:
         read_record(path)
@@ -103,6 +128,8 @@ def test_a_changed_figure_is_seen(tmp_path: Path) -> None:
         ('{"schema": 1, "metrics": 3}', "was changed after it was written"),
         ('{"schema": 1, "reward": NaN}', "has a number that is not finite"),
         ('{"schema": 1, "metrics": {"actor_loss": [Infinity]}}', "has a number that is not finite"),
+        (fitting('{"metrics":3,', '"schema":1}'), "is not a record: phase: missing key"),
+        (fitting("[1,", "2]"), "is not a record"),
     ],
 )
 def test_what_is_no_record_is_refused(tmp_path: Path, text: str, problem: str) -> None:
