@@ -77,6 +77,12 @@ class AsksForNumbers(Euler):
         return super().step(velocity, x, tau, dtau)
 
 
+class MixesStates(Euler):
+    def step(self, velocity, x, tau, dtau):
+        slope = velocity(x, tau)
+        return x + dtau * (slope - slope.mean())
+
+
 class Orderless(Euler):
     def order(self):
         return 1.5
@@ -114,6 +120,12 @@ INTEGRATOR_OFFER = Offer(
 )
 def test_a_broken_integrator_is_refused_in_these_words(test, part, words):
     assert refusal(getattr(INTEGRATOR, test), part) == words
+
+
+def test_an_integrator_that_mixes_states_must_say_that_it_cannot_be_stacked():
+    words = refusal(INTEGRATOR.test_every_leading_dimension_is_a_batch, MixesStates(), INTEGRATOR_OFFER)
+    assert words == "step mixes the states of a batch"
+    INTEGRATOR.test_every_leading_dimension_is_a_batch(MixesStates(), evolve(INTEGRATOR_OFFER, stackable=False))
 
 
 def test_an_integrator_that_cannot_be_stacked_must_say_so():

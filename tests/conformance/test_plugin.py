@@ -35,7 +35,7 @@ def collected(pytester):
 def test_an_empty_subclass_and_one_fixture_are_enough(pytester):
     pytester.makepyfile(test_part=EULER)
     result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
-    result.assert_outcomes(passed=16)
+    result.assert_outcomes(passed=17)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_an_expected_failure_needs_a_reason_and_must_fail(pytester):
     pytester.makepyfile(test_part=known)
     result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
     # Euler draws nothing, so the expectation is wrong and says so.
-    result.assert_outcomes(passed=15, failed=1)
+    result.assert_outcomes(passed=16, failed=1)
     assert "[XPASS(strict)] it was seen to draw" in result.stdout.str()
 
 

@@ -83,6 +83,17 @@ class CannotStack(GaussianPolicy):
         return super().mean(latent) * (1.0 if self.logstd.sum().item() < 100 else 2.0)
 
 
+class KnowsNoCopies(GaussianPolicy):
+    of_copies = ("mean",)
+
+    def mean(self, latent):
+        return super().mean(latent) * self.mu_net[0].bias.sum()
+
+
+class NamesTooMuch(GaussianPolicy):
+    of_copies = ("mean", "spread")
+
+
 @pytest.mark.parametrize(
     ("test", "cls", "words"),
     [
@@ -106,6 +117,17 @@ class CannotStack(GaussianPolicy):
 )
 def test_a_broken_policy_is_refused_in_these_words(test, cls, words):
     assert refusal(getattr(POLICY, test), policy(cls)) == words
+
+
+@pytest.mark.parametrize(
+    ("cls", "words"),
+    [
+        (KnowsNoCopies, "mean of copies at once differs from mean of each alone"),
+        (NamesTooMuch, "of_copies names spread, and may name act and mean"),
+    ],
+)
+def test_a_policy_that_takes_no_copies_must_not_name_it(cls, words):
+    assert refusal(POLICY.test_takes_copies_at_once_where_it_says_so, lambda: policy(cls)) == words
 
 
 def test_a_policy_that_cannot_be_stacked_must_say_so():

@@ -125,7 +125,9 @@ class NoiseSettings(Protocol):
 class NoisyStart(nn.Module):
     """A policy but for its way: it starts from scaled noise, or from zero, and goes to the action.
 
-    Who builds on it makes its networks and writes `carry`.
+    Who builds on it makes its networks and writes `carry`. Where that also does with the parameters of R copies,
+    (R, ...) each, and batches (R, B, ...), as networks of `rephase.engine.networks.head` do,
+    ``of_copies = ("act", "mean")`` spares the engine `torch.func.vmap`.
 
     Args:
         settings: Where the noise's scale begins, and its floor.
@@ -143,11 +145,11 @@ class NoisyStart(nn.Module):
 
     def act(self, latent: Tensor, noise: Tensor) -> Tensor:
         """Go from scaled noise: actions before squashing (B, A) for latents (B, L) and noise (B, A)."""
-        return self.carry(latent, noise * self.init_logstd.exp())
+        return self.carry(latent, noise * self.init_logstd.exp().unsqueeze(-2))
 
     def mean(self, latent: Tensor) -> Tensor:
         """Go from zero: the deterministic action before squashing, (B, A)."""
-        return self.carry(latent, latent.new_zeros(*latent.shape[:-1], self.init_logstd.shape[0]))
+        return self.carry(latent, latent.new_zeros(*latent.shape[:-1], self.init_logstd.shape[-1]))
 
     def noise_shape(self, batch_size: int) -> tuple[int, ...]:
         """(B, A)."""

@@ -96,7 +96,10 @@ def tower(inputs: int, units: Sequence[int], outputs: int, simnorm: int | None) 
 
 
 class Head(nn.Sequential):
-    """A policy network: linear, Mish and layer normalisation for each hidden width, then a plain linear layer."""
+    """A policy network: linear, Mish and layer normalisation for each hidden width, then a plain linear layer.
+
+    With parameters of R copies, (R, ...) each, it maps their inputs (R, B, inputs) to (R, B, outputs).
+    """
 
     def __init__(self, inputs: int, units: Sequence[int], outputs: int) -> None:
         widths = [inputs, *units]
@@ -107,8 +110,11 @@ class Head(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., inputs) to (..., outputs)."""
-        parameters = [parameter.unsqueeze(0) for layer in self for parameter in layer.parameters()]
-        return perceptron(x.flatten(0, -2).unsqueeze(0), parameters).reshape(*x.shape[:-1], -1)
+        parameters = [parameter for layer in self for parameter in layer.parameters()]
+        if parameters[0].ndim == 3:
+            return perceptron(x, parameters)
+        own = [parameter.unsqueeze(0) for parameter in parameters]
+        return perceptron(x.flatten(0, -2).unsqueeze(0), own).reshape(*x.shape[:-1], -1)
 
 
 def head(inputs: int, units: Sequence[int], outputs: int) -> Head:

@@ -113,6 +113,19 @@ class IntegratorConformance(OfferConformance):
         assert torch.equal(before, torch.get_rng_state()), "step drew from the global random state"
         assert torch.equal(first, second), "two steps from one state differ"
 
+    def test_every_leading_dimension_is_a_batch(self, integrator: Integrator, offer: Offer) -> None:
+        """A batch of states goes where each of them goes alone; a method that is not stackable may choose its steps."""
+        if not offer.stackable:
+            return
+        states = torch.linspace(-1, 1, 24, dtype=torch.float64).reshape(2, 3, 4)
+
+        def end(x: Tensor) -> Tensor:
+            return integrate(integrator, lambda y, tau: torch.sin(y + float(tau)), x, 2)
+
+        alone = torch.stack([torch.stack([end(state) for state in row]) for row in states])
+        tolerance = 1e-4 if integrator.evaluations_per_step() is None else 1e-12
+        assert torch.allclose(end(states), alone, rtol=0, atol=tolerance), "step mixes the states of a batch"
+
     def test_gradients_flow(self, integrator: Integrator) -> None:
         """Derivatives with respect to the state and to what the velocity closes over match finite differences."""
         x = torch.tensor([0.3, -0.7], dtype=torch.float64, requires_grad=True)

@@ -9,6 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from rephase.engine.parts import StackedPart
+from rephase.engine.seeding import stream
 from rephase.plugins import Kind, Offer
 from rephase.protocols import Integrator, OwnLoss, Policy
 from rephase.testing.modules import BATCH, SPACES, ModuleConformance, fixed
@@ -66,6 +68,26 @@ class PolicyConformance(ModuleConformance):
             ("mean", part.mean(latent), part.mean(latent[1:2])),
         ):
             assert torch.allclose(together[1:2], alone, rtol=1e-4, atol=1e-5), f"{name} mixes rows of the batch"
+
+    def test_takes_copies_at_once_where_it_says_so(self, build: Callable[[], Any]) -> None:
+        """What the class names in ``of_copies`` gives each of three copies what that one gives alone."""
+        parts = [build() for _ in range(3)]
+        for seed, one in enumerate(parts):
+            one.initialise(stream(seed, "conformance"))
+        named = vars(type(parts[0])).get("of_copies", ())
+        unknown = set(named) - {"act", "mean"}
+        assert not unknown, f"of_copies names {min(unknown)}, and may name act and mean"
+        stack = StackedPart(parts)
+        latent, noise = fixed(3, BATCH, _LATENT, name="latent"), torch.stack([_noise(parts[0], BATCH)] * 3)
+        for name in named:
+            given = (latent, noise) if name == "act" else (latent,)
+            alone = torch.stack([getattr(one, name)(*rows) for one, *rows in zip(parts, *given, strict=True)])
+            try:
+                together = stack.call(name, *given)
+            except (RuntimeError, ValueError, IndexError) as error:
+                pytest.fail(f"of_copies names {name}, which says of three copies: {error}", pytrace=False)
+            same = together.shape == alone.shape and torch.allclose(together, alone, rtol=1e-4, atol=1e-5)
+            assert same, f"{name} of copies at once differs from {name} of each alone"
 
     def test_noise_decides_the_sample(self, part: Any) -> None:
         """Other noise gives another action, and the inputs are left alone."""

@@ -50,6 +50,23 @@ def test_stacked_policies_act_as_each_alone(kind, runs, stackable, build_policy)
         close(spread[run], policy.spread())
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_copies_at_once_give_the_bits_that_vmap_gives(kind, build_policy):
+    policies = [build_policy(kind, seed) for seed in range(3)]
+    subclass = type("Overriding", (type(policies[0]),), {})  # the claim is its parent's, so that it is not believed
+    found = []
+    for cls in (type(policies[0]), subclass):
+        for policy in policies:
+            policy.__class__ = cls
+        part = StackedPart(policies)
+        latent, noise = torch.linspace(-1, 1, 96).reshape(3, 4, 8), torch.linspace(-2, 2, 36).reshape(3, 4, 3)
+        acted, mean = part.call("act", latent, noise), part.call("mean", latent)
+        loss = (acted.square() + part.call("act", latent + acted.mean(), noise)).sum()
+        found.append([acted, mean, *torch.autograd.grad(loss, list(part.parameters().values()))])
+
+    assert all(torch.equal(at_once, mapped) for at_once, mapped in zip(*found, strict=True))
+
+
 @pytest.mark.parametrize("stackable", [True, False])
 @pytest.mark.parametrize("runs", [1, 3])
 @pytest.mark.parametrize("kind", ["mlp", "flow"])

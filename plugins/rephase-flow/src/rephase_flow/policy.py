@@ -27,6 +27,8 @@ class FlowPolicy(NoisyStart):
     the return's gradient through the substeps, not by matching a flow.
     """
 
+    of_copies = ("act", "mean")
+
     def __init__(self, config: FlowPolicyConfig, latent_size: int, action_size: int, integrator: Integrator) -> None:
         super().__init__(config, action_size)
         self._config = config

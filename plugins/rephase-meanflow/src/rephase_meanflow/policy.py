@@ -25,6 +25,8 @@ class MeanFlowPolicy(NoisyStart):
     Source: Geng et al., "Mean flows for one-step generative modeling", 2025, for the average velocity.
     """
 
+    of_copies = ("act", "mean")
+
     def __init__(
         self, config: MeanFlowConfig, latent_size: int, action_size: int, integrator: Integrator | None = None
     ) -> None:

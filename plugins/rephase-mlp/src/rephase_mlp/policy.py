@@ -22,6 +22,8 @@ class GaussianPolicy(nn.Module):
         integrator: None; this policy takes none.
     """
 
+    of_copies = ("act", "mean")
+
     def __init__(
         self, config: GaussianPolicyConfig, latent_size: int, action_size: int, integrator: Integrator | None = None
     ) -> None:
@@ -32,7 +34,7 @@ class GaussianPolicy(nn.Module):
 
     def act(self, latent: Tensor, noise: Tensor) -> Tensor:
         """Mean plus scaled noise: actions before squashing (B, A) for latents (B, L) and noise (B, A)."""
-        return self.mean(latent) + noise * self.logstd.exp()
+        return self.mean(latent) + noise * self.logstd.exp().unsqueeze(-2)
 
     def mean(self, latent: Tensor) -> Tensor:
         """The deterministic action before squashing, (B, A)."""
