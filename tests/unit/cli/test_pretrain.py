@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.torch
+
 
 @pytest.mark.parametrize(
     ("words", "problem"),
