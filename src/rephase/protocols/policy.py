@@ -22,6 +22,10 @@ class Policy(Protocol):
     `act` and `mean` draw nothing, change nothing and treat every row alone, so that a run can be replayed, compared
     with reference vectors, stacked with others and captured in a graph. `constrain` is the only method that changes
     parameters; the engine calls it before each update's roll-out, and `act` may rely on it.
+
+    A class may name `act` and `mean` in ``of_copies``, a tuple, where they also do with the parameters of R copies,
+    (R, ...) each, and arguments (R, B, ...). They are then called so, not under `torch.func.vmap`, which takes longer.
+    A subclass does not inherit this.
     """
 
     def act(self, latent: Tensor, noise: Tensor) -> Tensor:
