@@ -20,7 +20,7 @@ def test_the_sample_passes(pytester):
     assert sample
     pytester.makepyfile(test_sample=sample[1])
     result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
-    result.assert_outcomes(passed=16)
+    result.assert_outcomes(passed=17)
 
 
 def test_every_class_is_in_the_table():

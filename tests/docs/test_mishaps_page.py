@@ -78,7 +78,7 @@ def torn(project: Path, patch: Patch) -> tuple[str, ...]:
 def forged(project: Path, patch: Patch) -> tuple[str, ...]:
     store = write_store(project / "runs")
     path = store.record_path(store.phase.runs()[0])
-    path.write_text(path.read_text().replace('"attempt": 1', '"attempt": 2'))
+    path.write_text(path.read_text().replace('"attempt":1', '"attempt":2'))
     return ("check", "phase3", "--scale", "logged", "--project", str(ROOT), "--runs", str(project / "runs"))
 
 

@@ -141,7 +141,7 @@ def test_one_index_of_the_array_uses_the_same_folder(
 def test_a_forged_figure_is_invalid(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = next(project.glob("runs/**/baseline/reacher-easy/seed-1/record.json"))
     whole = path.read_text()
-    path.write_text(whole.replace('"seed": 1,', '"seed": 2,'))
+    path.write_text(whole.replace('"seed":1,', '"seed":2,'))
     try:
         assert main(words(project, "check")) == 5
     finally:

@@ -49,7 +49,7 @@ def test_a_phase_that_deviates_says_so(make_store):
 def test_a_changed_record_is_named_and_makes_the_phase_invalid(make_store):
     store = make_store()
     path = store.record_path(store.phase.runs()[4])
-    path.write_text(path.read_text().replace('"seed": 123', '"seed": 124'))
+    path.write_text(path.read_text().replace('"seed":123', '"seed":124'))
     report = gather(store)
     assert report.verdict.decision == "INVALID"
     assert report.missing[0].state == "unreadable"
