@@ -95,7 +95,7 @@ def tables() -> str:
     own = {name: one for name, one in found.items() if "programs" in one}
     lines = [
         "| Size, config, runs, batch x horizon | CPU, arithmetic, threads | Program | Wall ms | of it policy | critics "
-        "| GFLOP | Share of peak | Peak MB | Plain / this |",
+        "| GFLOP | Share of peak (policy, critics) | Peak MB | Plain / this |",
         "|---|---|---|---|---|---|---|---|---|---|",
         *(row for one in own.values() for row in _rows(one)),
     ]
@@ -110,7 +110,8 @@ def _rows(one: Mapping[str, Any]) -> Iterator[str]:
         parts = program["parts"]
         yield (
             f"| {what} | {where} | {_PROGRAMS[name]} | {program['ms']:.1f} | {parts['policy']['ms']:.1f} | "
-            f"{parts['critics']['ms']:.1f} | {program['gflop']:.2f} | {program['share_of_peak']:.0%} | "
+            f"{parts['critics']['ms']:.1f} | {program['gflop']:.2f} | {program['share_of_peak']:.0%} "
+            f"({parts['policy']['share_of_peak']:.0%}, {parts['critics']['share_of_peak']:.0%}) | "
             f"{program['peak_memory_bytes'] / 1e6:.0f} | {plain / program['ms']:.2f} |"
         )
 

@@ -151,14 +151,14 @@ def targets_and_bootstrap():
     algorithm = Algorithm(critic_units=(32, 32))
     _, raw, rollout = learner(algorithm).policy_objective(batch(World(7)))
     corrected = evolve(algorithm, variants=Variants.corrected())
-    logged, mended = critic_targets(rollout, algorithm), critic_targets(rollout, corrected)
+    logged, corrected_targets = critic_targets(rollout, algorithm), critic_targets(rollout, corrected)
     only = evolve(algorithm, variants=Variants(bootstrap=Variant.CORRECTED))
     bootstrap = algorithm.gamma**HORIZON * rollout.last_value
     moved = (policy_loss(rollout, only) - raw) / -bootstrap
     return {
         "mean size of one-step targets": logged.abs().mean().item(),
-        "mean difference of the lambda-returns": (mended - logged).abs().mean().item(),
-        "largest difference of the lambda-returns": (mended - logged).abs().max().item(),
+        "mean difference of the lambda-returns": (corrected_targets - logged).abs().mean().item(),
+        "largest difference of the lambda-returns": (corrected_targets - logged).abs().max().item(),
         "share of the bootstrap lost": moved.mean().item(),
     }
 

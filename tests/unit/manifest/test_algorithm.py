@@ -18,9 +18,9 @@ def test_variants_are_as_logged_until_told_otherwise():
 
 
 @pytest.mark.parametrize("name", [field.name for field in attrs.fields(Variants)])
-def test_each_defect_is_mended_on_its_own(name):
-    mended = Variants(**{name: "corrected"})
-    values = attrs.asdict(mended)
+def test_each_defect_is_corrected_on_its_own(name):
+    corrected = Variants(**{name: "corrected"})
+    values = attrs.asdict(corrected)
     assert values.pop(name) is Variant.CORRECTED
     assert set(values.values()) == {Variant.AS_LOGGED}
 
