@@ -49,7 +49,7 @@ def test_the_tutorial_leads_to_a_verdict_in_at_most_five_commands(tmp_path: Path
     assert re.search(r"\b(PASS|FAIL|INCONCLUSIVE)\b", said)
     records = list(project.glob("runs/phase3-ralston-*/flowpolicy/reacher-easy/*/record.json"))
     assert len(records) == 3
-    assert '"rephase-ralston": "0.1.0"' in records[0].read_text()
+    assert '"rephase-ralston":"0.1.0"' in records[0].read_text()
 
 
 def test_a_derived_phase_differs_in_what_was_named_and_in_nothing_else(
