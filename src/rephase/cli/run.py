@@ -97,23 +97,24 @@ def run(arguments: argparse.Namespace) -> int:
     # One thread a process: small matrices gain little from more, and the numbers then depend on nothing but the seed.
     is_small = scale == "embedded" and device == "cpu"
     threads = arguments.threads or (1 if is_small else 0)
+    jobs = arguments.jobs or (os.cpu_count() or 1 if is_small else 1)
+    left = groups_of(phase, [run for run in runs if not store.is_completed(run)], device)
+    is_beside = min(jobs, len(left)) > 1 or bool(left and not as_asked)
     prepared = prepare(
         store,
         phase.file.parent if arguments.phase.endswith(".toml") else project_of(arguments),
         runs,
         device=device,
-        threads=threads,
+        threads=0 if is_beside else threads,  # which imports torch, and this process may have no use for it
         checkpoint_seconds=arguments.checkpoint_seconds,
     )
     tell(f"{len(prepared.inputs)} inputs verified: " + ", ".join(sorted(prepared.inputs)))
-    jobs = arguments.jobs or (os.cpu_count() or 1 if is_small else 1)
-    left = groups_of(phase, [run for run in runs if not store.is_completed(run)], device)
     if left and as_asked:
         for remark in remarks(used(phase.arithmetic, device), arguments.threads):
             tell(remark)
     with Tracking(arguments.track, store.folder / "tracked", tell) as tracking:
         report = _both(_Meter(phase).show, tracking.show)
-        if min(jobs, len(left)) > 1 or (left and not as_asked):
+        if is_beside:
             ran = run_side_by_side(prepared, runs, report, tell, jobs, threads)
         else:
             ran = run_all(prepared, runs, report, tell)

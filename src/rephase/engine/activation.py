@@ -46,7 +46,7 @@ def mish_with_slope(x: Tensor) -> tuple[Tensor, Tensor]:
     if x.device.type != "cpu":
         return _torch_mish_with_slope(x)
     sigmoid = x.sigmoid()
-    share = _share(sigmoid.clone())
+    share = _share(sigmoid)
     slope = torch.ops.aten.tanh_backward(sigmoid.mul_(x), share).add_(share)
     return share.mul_(x), slope
 
@@ -71,9 +71,9 @@ def _torch_mish_with_slope(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _share(sigmoid: Tensor) -> Tensor:
-    """tanh(log(1 + exp x)) from sigmoid(x), in the sigmoid's place."""
-    sigmoid.mul_(2 - sigmoid)
-    return sigmoid.div_(2 - sigmoid)
+    """tanh(log(1 + exp x)) from sigmoid(x)."""
+    share = (2 - sigmoid).mul_(sigmoid)
+    return share.div_(2 - share)
 
 
 class _Mish(torch.autograd.Function):
