@@ -11,6 +11,9 @@ from rephase.engine.perceptron import perceptron, regress
 
 __all__ = ["CriticEnsembles"]
 
+_IN_CACHE = 500_000
+"""Most entries of a hidden layer of all critics that a CPU computes together: more would leave its cache."""
+
 
 class CriticEnsembles:
     """C critics for each of R runs; each maps a latent to a value, hidden layers activate and then normalise.
@@ -26,7 +29,7 @@ class CriticEnsembles:
         dtype: Floating-point type.
 
     Attributes:
-        at_once: Whether all critics of a run are computed together, as on a GPU, or one after the other.
+        at_once: Whether all critics of a run are always computed together, as on a GPU.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class CriticEnsembles:
         self.critics = critics
         self.at_once = False
         self._parameters: list[nn.Parameter] = []
+        self._widest = max(units, default=1)
         width = latent_size
         for size in units:
             for shape in ((size, width), (size,), (size,), (size,)):
@@ -75,14 +79,21 @@ class CriticEnsembles:
         self.at_once = torch.device(device).type != "cpu"
         return self
 
-    def broadcast(self, latent: Tensor) -> Tensor:
-        """Latents (R, n, L) as `regress` takes them: once for each critic where they are computed at once.
+    def broadcast(self, latent: Tensor, rows: int) -> Tensor:
+        """Latents (R, n, L) as `regress` takes them: once for each critic where they are computed at once, (R C, n, L).
 
-        A GPU is asked for as little as possible. On a CPU one critic at a time stays in the cache, and nothing is
-        copied.
+        A GPU is asked for as little as possible, and so is a CPU where layers are small. Where they are large, one
+        critic at a time stays in the cache, and nothing is copied.
+
+        Args:
+            latent: (R, n, L).
+            rows: How many of the n are regressed at a time.
         """
-        if not self.at_once:
+        if not self.at_once and self.runs * self.critics * rows * self._widest > _IN_CACHE:
             return latent
+        return self._broadcast(latent)
+
+    def _broadcast(self, latent: Tensor) -> Tensor:
         return latent.unsqueeze(1).expand(-1, self.critics, -1, -1).flatten(0, 1)
 
     def values(self, latent: Tensor) -> Tensor:
@@ -111,13 +122,13 @@ class CriticEnsembles:
         """Mean squared error over each ensemble; leaves its gradients in the parameters' ``grad``.
 
         Args:
-            latent: (R, n, L), spread.
+            latent: From `broadcast`.
             wanted: Target of every critic, (R, n).
 
         Returns:
             (R,).
         """
-        if self.at_once:
+        if latent.shape[0] == self.runs * self.critics:
             return self._regress_at_once(latent, wanted)
         for parameter in self._parameters:
             if parameter.grad is None:
@@ -143,6 +154,6 @@ class CriticEnsembles:
     def _values(self, latent: Tensor, parameters: Sequence[Tensor]) -> Tensor:
         if self.at_once:
             flat = [parameter.flatten(0, 1) for parameter in parameters]
-            return perceptron(self.broadcast(latent), flat).reshape(self.runs, self.critics, -1)
+            return perceptron(self._broadcast(latent), flat).reshape(self.runs, self.critics, -1)
         own = ([parameter[:, critic] for parameter in parameters] for critic in range(self.critics))
         return torch.stack([perceptron(latent, some).squeeze(2) for some in own], 1)

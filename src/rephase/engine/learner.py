@@ -249,7 +249,7 @@ class Learner:
         latents = imagination.latents[:-1].detach().transpose(0, 1).flatten(1, 2)
         rows = latents.shape[1]
         size = rows // self.algorithm.critic_batches
-        shared = self.critics.broadcast(latents)
+        shared = self.critics.broadcast(latents, size)
         chunks = list(zip(torch.split(shared, size, 1), torch.split(targets, size, 1), strict=True))
         optimiser = self.optimisers["critic"]
         value_loss = torch.zeros_like(targets[:, 0])

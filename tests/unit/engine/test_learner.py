@@ -5,6 +5,7 @@ import torch
 from attrs import evolve
 from torch import nn
 
+from rephase.engine import critic
 from rephase.engine.critic import CriticEnsembles
 from rephase.engine.learner import Batch, Learner, action_masks, clip_by_run
 from rephase.engine.parts import SharedPart, StackedPart
@@ -201,8 +202,9 @@ def test_masks_mark_each_task_s_own_entries(spaces):
 
 
 @pytest.mark.parametrize("policy", ["gaussian", "flow"])
-def test_critics_computed_at_once_are_those_one_after_the_other(algorithm, build_learner, policy):
+def test_critics_computed_at_once_are_those_one_after_the_other(algorithm, build_learner, policy, monkeypatch):
     """What a GPU is asked for and what a CPU is asked for are the same."""
+    monkeypatch.setattr(critic, "_IN_CACHE", 0)
     apart, at_once = (build_learner(algorithm, policy=policy) for _ in range(2))
     at_once.critics.at_once = True
     for number in range(3):
@@ -212,3 +214,11 @@ def test_critics_computed_at_once_are_those_one_after_the_other(algorithm, build
         torch.testing.assert_close(other.targets, one.targets, rtol=1e-9, atol=1e-11)
     for name, value in apart.critics.parameters().items():
         torch.testing.assert_close(at_once.critics.parameters()[name], value, rtol=1e-8, atol=1e-10)
+
+
+def test_a_cpu_computes_critics_at_once_while_they_stay_in_its_cache(build_learner, algorithm):
+    critics = build_learner(algorithm).critics
+    latent = torch.zeros(critics.runs, 6, 8, dtype=torch.float64)
+
+    assert critics.broadcast(latent, 3).shape == (critics.runs * critics.critics, 6, 8)
+    assert critics.broadcast(latent, critic._IN_CACHE) is latent
