@@ -35,6 +35,7 @@ def test_each_is_listed_with_its_reason(capsys: pytest.CaptureFixture[str]) -> N
     assert "heun" in text
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("faulty")
 def test_a_phase_that_names_none_of_them_runs(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project", tasks=("reacher-easy",), seeds=(1,))

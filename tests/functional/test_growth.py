@@ -84,6 +84,7 @@ def test_the_benchmark_measures_every_command(
     assert [line.split()[0] for line in lines[1:]] == ["6", "6", "12", "ratio"]
 
 
+@pytest.mark.slow
 def test_a_phase_of_200_000_seeds_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.copytree(ROOT / "reproductions/configs", tmp_path / "reproductions/configs")
     text = (ROOT / "reproductions/phase3/embedded.toml").read_text()

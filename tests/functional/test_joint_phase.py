@@ -22,6 +22,8 @@ from rephase.manifest.record import read_record
 from rephase.reproduction.loading import calibrate, load_transitions
 from rephase.reproduction.trained import find_run, trained_policy
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -76,7 +78,6 @@ def test_a_trained_policy_acts_in_the_world_model_it_was_trained_with(project: P
     assert act(rows).shape == (3, 6)
 
 
-@pytest.mark.slow
 def test_a_stopped_phase_goes_on_to_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = make_project(tmp_path, tasks=("reacher-easy",), epochs=6, trains_world_model=True)
     words = ["run", "phase3", "--project", str(project), "--config", "baseline", "--threads", "1"]

@@ -16,6 +16,8 @@ from fakes.projects import make_project
 from rephase.cli.main import main
 from rephase.manifest.record import read_record
 
+pytestmark = pytest.mark.slow
+
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
 
 
@@ -164,7 +166,6 @@ def test_a_swapped_policy_file_is_a_breach(project: Path, capsys: pytest.Capture
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("number", "jobs"), [(signal.SIGINT, "1"), (signal.SIGTERM, "2")])
 def test_a_stopped_run_goes_on_bit_for_bit(tmp_path: Path, number: signal.Signals, jobs: str) -> None:
     project = make_project(tmp_path, tasks=("reacher-easy",), epochs=120)

@@ -136,6 +136,7 @@ def _probed() -> dict[str, str]:
     return told
 
 
+@pytest.mark.slow
 @needs_portable
 def test_a_program_that_loaded_torch_hands_the_work_to_processes_that_compute_portably(tmp_path: Path) -> None:
     import torch
@@ -182,6 +183,7 @@ def test_where_it_cannot_be_had_one_line_says_so_and_the_phase_runs(
     }
 
 
+@pytest.mark.slow
 @needs_portable
 def test_a_command_started_again_says_everything_once(tmp_path: Path) -> None:
     project = make_project(tmp_path, tasks=("reacher-easy",), seeds=(1,), epochs=1, arithmetic="portable")

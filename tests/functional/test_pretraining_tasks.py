@@ -19,6 +19,8 @@ from rephase.reproduction.pretraining.making import pretrain
 from rephase.reproduction.pretraining.schedule import PretrainSchedule
 from rephase.reproduction.storing import Store
 
+pytestmark = pytest.mark.slow
+
 TINY = {"world_model.settings.latent_size": 8, "world_model.settings.units": [8], "policy.settings.units": [8]}
 SCHEDULE = PretrainSchedule(
     explore=3, first_fit=4, rounds=2, policies=1, epochs=2, episodes=3, round_fit=3, final_fit=4, start_states=15

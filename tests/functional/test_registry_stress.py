@@ -128,6 +128,7 @@ def test_readers_never_meet_half_a_file(store: Store) -> None:
     assert [record.run for record in store.records()] == [run]
 
 
+@pytest.mark.slow
 def test_a_writer_killed_at_any_moment_leaves_whole_files(store: Store) -> None:
     """Kill writers without warning; what they leave is readable, and the lock is free for the next one."""
     run = store.phase.runs()[0]

@@ -13,6 +13,8 @@ from rephase.cli.main import main
 from rephase.reproduction.phases import open_phase
 from rephase.reproduction.rehearsing import rehearsal_of
 
+pytestmark = pytest.mark.slow
+
 WORDS = ["phase3", "--scale", "embedded", "--project"]
 
 

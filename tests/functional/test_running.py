@@ -18,6 +18,8 @@ from rephase.manifest.record import Record
 from rephase.reproduction.phases import open_phase
 from rephase.reproduction.storing import Store
 
+pytestmark = pytest.mark.slow
+
 KILLS = int(os.environ.get("REPHASE_TEST_KILLS", "20"))  # more of them by hand, now and then
 EPOCHS = 60
 LONGEST = 6.0  # seconds that a kill waits at most, so that a busy machine does not make this test endless
@@ -60,7 +62,6 @@ def _end_of(target: Callable[[Path, Path], None], *where: Path, within: float) -
     return process.exitcode
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900 + 45 * KILLS)
 def test_kills_at_random_moments_change_nothing(project: Path, tmp_path: Path) -> None:
     began = time.monotonic()

@@ -138,6 +138,7 @@ def test_a_misspelt_tracker_stops_before_anything_runs(tmp_path: Path, capsys: p
     assert records(project) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_records_are_the_same_with_a_tracker_one_that_raises_and_none(

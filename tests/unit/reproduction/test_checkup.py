@@ -72,17 +72,16 @@ def test_an_update_is_timed_as_written_and_the_whole_is_told(phase, monkeypatch,
     assert "not measured" in told
 
 
-def test_what_fails_is_a_reason_and_not_an_end(phase, monkeypatch):
+@pytest.mark.parametrize("kind", [torch.OutOfMemoryError, AssertionError])  # a compiler asserts
+def test_what_fails_is_a_reason_and_not_an_end(phase, monkeypatch, kind):
     def full(*_):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB\nmore")
+        raise kind("CUDA out of memory. Tried to allocate 2.00 GiB\nmore")
 
     monkeypatch.setattr(checkup, "_cohort", full)
     said = []
     found = checkup._measured(phase, "baseline", 1, Precision.FLOAT32, "as written", "cpu", 1, said.append)
-    assert found["problem"] == "OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB"
-    assert said == [
-        "baseline, 1 runs, float32, as written: OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB"
-    ]
+    assert found["problem"] == f"{kind.__name__}: CUDA out of memory. Tried to allocate 2.00 GiB"
+    assert said == [f"baseline, 1 runs, float32, as written: {found['problem']}"]
 
 
 def test_a_process_that_dies_while_compiling_is_a_reason(phase, monkeypatch):

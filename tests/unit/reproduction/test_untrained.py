@@ -24,6 +24,7 @@ def record_in(project: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_rows_are_added_once_and_judged_rows_stay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     project = make_project(tmp_path, tasks=TASKS, seeds=(1,))
     path = record_in(project)
@@ -46,6 +47,7 @@ def test_a_phase_without_a_record_says_what_comes_first(tmp_path: Path, capsys: 
     assert "'rephase record phase3' comes first" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trains_world_model", [False, True])
 def test_they_are_what_training_begins_with(tmp_path: Path, trains_world_model: bool) -> None:
     import torch

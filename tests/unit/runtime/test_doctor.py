@@ -94,6 +94,7 @@ def _refuse(*words: object, **more: object) -> str:
     raise PermissionError(13, "Permission denied")
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 def test_says_the_same_to_people_and_machines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--runs", str(tmp_path)]) == 0
