@@ -28,6 +28,8 @@ from rephase.manifest.reading import structure
 from rephase.manifest.schema import Manifest
 from rephase.reproduction.phases import open_phase
 
+pytestmark = pytest.mark.slow
+
 NOT_CODE = {
     "CONTRIBUTING.md": "the floors of the code, which tests/architecture and import-linter hold",
     "docs/explanation/layout.md": "a picture of the floors, which tests/docs/test_layout_page.py holds",

@@ -19,6 +19,8 @@ from rephase.engine.cohort import Cohort
 from rephase.reproduction.phases import open_phase
 from rephase.reproduction.storing import Store
 
+pytestmark = pytest.mark.slow
+
 PAGE = ROOT / "docs/reference/mishaps.md"
 RUN = ("run", "phase3", "--config", "baseline", "--jobs", "1")
 Patch = pytest.MonkeyPatch
