@@ -8,6 +8,8 @@ from rephase_torchdiffeq.offers import AdaptiveConfig, rephase_offers
 from rephase.engine import integrate
 from rephase.testing import IntegratorConformance
 
+pytestmark = pytest.mark.slow
+
 
 class TestAdaptive(IntegratorConformance):
     @pytest.fixture(params=rephase_offers(), ids=lambda offer: offer.name)

@@ -17,6 +17,8 @@ from rephase.engine.pretraining import EpisodePool
 from rephase.engine.products import by
 from rephase.manifest.algorithm import Algorithm, Variants
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 MEMBERS = [Member(0, 0), Member(2, 0), Member(0, 1)]
 CASES = {

@@ -9,6 +9,8 @@ from rephase.environments import TASKS
 from rephase.environments.vectors import check_file, check_folder
 from rephase.errors import InputMismatch, UnknownName
 
+pytestmark = pytest.mark.slow
+
 
 def meta_of(folder):
     return json.loads((folder / "meta.json").read_text())

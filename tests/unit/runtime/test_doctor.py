@@ -11,6 +11,8 @@ from rephase.cli.main import main
 from rephase.runtime import arithmetic, doctor
 from rephase.runtime.doctor import Availability, can_run_here, examine
 
+pytestmark = pytest.mark.slow
+
 RUNNERS = ("skypilot", "slurm") if find_spec("rephase_skypilot") else ("slurm",)
 NAMES = (
     "python", "machine", "torch", "arithmetic", "gpu", "mujoco", "dm_control", "safetensors", "plugins", "runs", "disk",
@@ -94,7 +96,6 @@ def _refuse(*words: object, **more: object) -> str:
     raise PermissionError(13, "Permission denied")
 
 
-@pytest.mark.slow
 @pytest.mark.torch
 def test_says_the_same_to_people_and_machines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--runs", str(tmp_path)]) == 0
