@@ -64,6 +64,9 @@ class StackedPart:
     Args:
         modules: The runs' copies, equal but for their numbers.
         stackable: Whether the copies may run under `torch.func.vmap`; one after the other otherwise.
+
+    Attributes:
+        of_copies: Methods that are called with the parameters of all copies, as the part's own class names them.
     """
 
     def __init__(self, modules: Sequence[nn.Module], stackable: bool = True) -> None:
@@ -74,16 +77,16 @@ class StackedPart:
         self._buffers = dict(buffers)
         self._template = _Methods(modules[0])
         # Not inherited: whoever overrides a method may not know of copies.
-        self._of_copies: tuple[str, ...] = vars(type(modules[0])).get("of_copies", ())
+        self.of_copies: tuple[str, ...] = vars(type(modules[0])).get("of_copies", ())
 
     def call(self, method: Method, *arguments: Tensor) -> Tensor:
         """Call a method or function with one argument per run along the first axis, (R, ...), and return (R, ...)."""
-        return self._map(method, 0, arguments)
+        return self._map(method, arguments)
 
     def call_over_time(self, method: str, *arguments: Tensor, task: Tensor) -> Tensor:
         """Call a method with sequences (T, R, B, ...) and tasks (R, B) and return (T, R, B, ...)."""
         sequences = [argument.transpose(0, 1) for argument in arguments]
-        return self._map(method, 0, (*sequences, task)).transpose(0, 1)
+        return self._map(method, (*sequences, task)).transpose(0, 1)
 
     @property
     def module(self) -> nn.Module:
@@ -120,23 +123,23 @@ class StackedPart:
     def _state(self) -> dict[str, Tensor]:
         return {**self._parameters, **self._buffers}
 
-    def _map(self, method: Method, axis: int, arguments: tuple[Tensor, ...]) -> Tensor:
+    def _map(self, method: Method, arguments: tuple[Tensor, ...]) -> Tensor:
         state = self._state()
         if self.stackable and self.runs > 1:
-            if axis == 0 and method in self._of_copies:
+            if method in self.of_copies:
                 return functional_call(self._template, state, (method, *arguments))  # type: ignore[no-any-return]
 
             def call(state: dict[str, Tensor], *rows: Tensor) -> Any:
                 return functional_call(self._template, state, (method, *rows))
 
-            mapped: Tensor = vmap(call, in_dims=(0, *[axis] * len(arguments)), out_dims=axis)(state, *arguments)
+            mapped: Tensor = vmap(call)(state, *arguments)
             return mapped
         results = []
         for run in range(self.runs):
-            rows = (argument.select(axis, run) for argument in arguments)
+            rows = (argument[run] for argument in arguments)
             own = {name: value[run] for name, value in state.items()}
             results.append(functional_call(self._template, own, (method, *rows)))
-        return torch.stack(results, axis)
+        return torch.stack(results)
 
 
 class _Methods(nn.Module):

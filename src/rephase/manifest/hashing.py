@@ -19,6 +19,7 @@ import attrs
 from rephase.errors import InputMismatch
 
 __all__ = [
+    "SCALARS",
     "bytes_digest",
     "canonical_json",
     "digest_of",
@@ -34,7 +35,8 @@ __all__ = [
 _BLOCK = 1 << 20
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_SCALARS = frozenset({str, int, float, bool, type(None)})
+SCALARS = frozenset({str, int, float, bool, type(None)})
+"""Types of values that JSON knows and that hold no others."""
 
 
 def bytes_digest(data: bytes) -> str:
@@ -77,9 +79,9 @@ def verify_file(path: Path, digest: str, remedy: str = "") -> None:
 def plain(value: Any) -> Any:
     """Turn attrs objects, mappings, tuples and enumerations into what JSON knows; anything else stays as it is."""
     kind = type(value)
-    if kind in _SCALARS:
+    if kind in SCALARS:
         return value
-    if kind in (tuple, list) and _SCALARS.issuperset(map(type, value)):
+    if kind in (tuple, list) and SCALARS.issuperset(map(type, value)):
         return list(value)  # columns of numbers are most of what is ever digested
     if attrs.has(kind):
         return {field.name: plain(getattr(value, field.name)) for field in attrs.fields(kind)}

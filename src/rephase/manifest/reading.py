@@ -23,6 +23,7 @@ import attrs
 import cattrs
 
 from rephase.errors import ManifestError, Problem
+from rephase.manifest.hashing import SCALARS
 
 __all__ = ["read_toml", "structure"]
 
@@ -30,7 +31,6 @@ T = TypeVar("T")
 _Key = str | int
 _Found = tuple[tuple[_Key, ...], str, str]
 _FLOATS = frozenset({float})
-_SCALARS = frozenset({str, int, float, bool, type(None)})
 _BITS = 64
 _HALF = re.compile("[\ud800-\udfff]")
 _THOUSANDS = re.compile(r"\d(?:_?\d){999}")
@@ -250,7 +250,7 @@ def _hook(shape: Any) -> Callable[[Any, Any], Any]:
 
 
 def _frozen(value: Any) -> Any:
-    if type(value) in _SCALARS:
+    if type(value) in SCALARS:
         return value  # most of what is frozen
     if isinstance(value, Mapping):
         return types.MappingProxyType({key: _frozen(item) for key, item in value.items()})

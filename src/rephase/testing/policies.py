@@ -74,12 +74,11 @@ class PolicyConformance(ModuleConformance):
         parts = [build() for _ in range(3)]
         for seed, one in enumerate(parts):
             one.initialise(stream(seed, "conformance"))
-        named = vars(type(parts[0])).get("of_copies", ())
-        unknown = set(named) - {"act", "mean"}
-        assert not unknown, f"of_copies names {min(unknown)}, and may name act and mean"
         stack = StackedPart(parts)
+        unknown = set(stack.of_copies) - {"act", "mean"}
+        assert not unknown, f"of_copies names {min(unknown)}, and may name act and mean"
         latent, noise = fixed(3, BATCH, _LATENT, name="latent"), torch.stack([_noise(parts[0], BATCH)] * 3)
-        for name in named:
+        for name in stack.of_copies:
             given = (latent, noise) if name == "act" else (latent,)
             alone = torch.stack([getattr(one, name)(*rows) for one, *rows in zip(parts, *given, strict=True)])
             try:
