@@ -44,9 +44,9 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(name="tests-elsewhere", python=["3.12"], tags=["more"])
 def tests_elsewhere(session: nox.Session) -> None:
-    """The quick tests on the other Python that is supported; those that need torch only where it has a CPU build."""
+    """The tests on the other Python that is supported; those that need torch only where it has a CPU build."""
     if platform.system() != "Linux" or shutil.which("nvidia-smi") or _torch_index():
-        _test(session, "-m", "not slow", *session.posargs)
+        _test(session, *session.posargs)
         return
     session.warn("torch's CPU builds cannot be reached: tests that need torch are skipped, each with that reason")
     extras = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]
@@ -55,20 +55,20 @@ def tests_elsewhere(session: nox.Session) -> None:
     _locked(session, *_light_dependencies(), *wanted, *GROUPS["test"], *GROUPS["floors"], "PyYAML>=6")
     _put(session, "--no-deps", ".", *(f"./plugins/{name}" for name in plugins))
     places = ["tests/unit", "tests/architecture", "tests/docs", *(f"plugins/{name}/tests" for name in plugins[-2:])]
-    words = ["-q", "-n", "auto", "--dist", "loadfile", "-m", "not slow", "--timeout", "900", *places, *session.posargs]
+    words = ["-q", "-n", "auto", "--dist", "loadfile", "--timeout", "900", *places, *session.posargs]
     session.run("python", "-m", "pytest", *words, env={**_quiet(), "OMP_NUM_THREADS": "1"})
 
 
 @nox.session(tags=["more"])
 def oldest(session: nox.Session) -> None:
-    """The quick tests with the oldest allowed versions; torch's oldest where its CPU builds can be reached."""
+    """The tests with the oldest allowed versions; torch's oldest where its CPU builds can be reached."""
     if shutil.which(nox.virtualenv.UV) is None:
         session.error("needs uv, which alone resolves to the oldest versions: pip install uv")
     folder = Path(session.bin).parent / "oldest"  # not nox's own, which tests would take for their temporary folder
     folder.mkdir(exist_ok=True)
     plugins = [nox.project.load_toml(f"plugins/{name}/pyproject.toml")["project"] for name in PLUGINS + OPTIONAL]
     wanted = [word for plugin in plugins for word in plugin["dependencies"] if not word.startswith("rephase")]
-    (folder / "wanted.txt").write_text("\n".join([*wanted, *GROUPS["test"], "pip"]) + "\n")
+    (folder / "wanted.txt").write_text("\n".join([*wanted, *GROUPS["test"], "pip>=23.1"]) + "\n")
     (folder / "torch.txt").write_text(f"torch=={_oldest_torch()}\n")
     words = ["--quiet", "--resolution", "lowest-direct", "--override", str(folder / "torch.txt"), *_torch_index()]
     extras = [word for extra in _extras().split(",") for word in ("--extra", extra)]
@@ -83,7 +83,7 @@ def oldest(session: nox.Session) -> None:
     _put(session, *_torch_index(), "-r", str(folder / "oldest.txt"))
     _put(session, "--no-deps", *_own(), *(f"./plugins/{name}" for name in OPTIONAL))
     places = session.posargs or ["tests/unit", "tests/functional", "tests/conformance"]
-    words = ["-q", "-n", "auto", "--dist", "loadfile", "-W", "default", "-m", "not slow", *places]
+    words = ["-q", "-n", "auto", "--dist", "loadfile", "-W", "default", *places]
     session.run("python", "-m", "pytest", *words, env={**_quiet(), "OMP_NUM_THREADS": "1"})
 
 

@@ -15,6 +15,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "conformance-kit.md")
 
 
 @pytest.mark.slow
+@pytest.mark.torch
 def test_the_sample_passes(pytester):
     sample = re.search(r"```python\n(import pytest.*?)```", PAGE, re.DOTALL)
     assert sample
